@@ -1,0 +1,3 @@
+module check_exchange_authcert
+
+go 1.26
