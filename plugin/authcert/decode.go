@@ -1,0 +1,147 @@
+package authcert
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// List is a JSON array; a single value where an array is expected is a list of
+// one, because PowerShell unrolls arrays of one. null is nil: not known.
+type List[T any] []T
+
+// UnmarshalJSON reads an array, a single value or null.
+func (l *List[T]) UnmarshalJSON(data []byte) error {
+	switch {
+	case bytes.Equal(data, []byte("null")):
+		*l = nil
+		return nil
+	case data[0] == '[':
+		return json.Unmarshal(data, (*[]T)(l))
+	}
+	var one T
+	if err := json.Unmarshal(data, &one); err != nil {
+		return err
+	}
+	*l = List[T]{one}
+	return nil
+}
+
+// DER is a certificate's bytes, base64 in JSON. Text that is not base64 reads
+// as no bytes: one certificate that is none must not cost the whole snapshot.
+type DER []byte
+
+// UnmarshalJSON reads base64 text, blanks in it ignored, and null.
+func (d *DER) UnmarshalJSON(data []byte) error {
+	var text *string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return fmt.Errorf("rawData: %w", err)
+	}
+	*d = nil
+	if text == nil {
+		return nil
+	}
+	if raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(*text), "")); err == nil {
+		*d = raw
+	}
+	return nil
+}
+
+// Services are the Exchange services that use a certificate; nil is not known,
+// empty is none.
+type Services []string
+
+// ParseServices reads Exchange's own form, "IIS, SMTP"; "None" and "" are none.
+func ParseServices(text string) Services {
+	services := Services{}
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part != "" && !strings.EqualFold(part, "None") {
+			services = append(services, part)
+		}
+	}
+	return services
+}
+
+// UnmarshalJSON reads an array of names, Exchange's own form as one string, or
+// null.
+func (s *Services) UnmarshalJSON(data []byte) error {
+	var names List[string]
+	if err := json.Unmarshal(data, &names); err != nil {
+		return fmt.Errorf("services: %w", err)
+	}
+	*s = nil
+	if names != nil {
+		*s = ParseServices(strings.Join(names, ","))
+	}
+	return nil
+}
+
+// DecodeSnapshot reads one snapshot in JSON: strict on shape, forgiving on
+// spelling. Unknown fields are ignored. An error says what is wrong and, where
+// it can, in which line.
+func DecodeSnapshot(data []byte) (*Snapshot, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // Windows editors leave a byte order mark
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, errors.New("the snapshot is empty")
+	}
+	var snap *Snapshot
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(&snap); err != nil {
+		return nil, explainJSON(data, err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, fmt.Errorf("line %d: more than one JSON document", lineAt(data, decoder.InputOffset()))
+	}
+	return snap, validate(snap)
+}
+
+// explainJSON turns the decoder's errors into a line number and plain words.
+func explainJSON(data []byte, err error) error {
+	var syntax *json.SyntaxError
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("line %d: the JSON ends in the middle: was it cut off?", lineAt(data, int64(len(data))))
+	case errors.As(err, &syntax):
+		return fmt.Errorf("line %d: not JSON: %w", lineAt(data, syntax.Offset), err)
+	case errors.As(err, &wrongType):
+		return fmt.Errorf("a %s where %s was expected in %q", wrongType.Value, jsonKind(wrongType), wrongType.Field)
+	}
+	return err
+}
+
+func jsonKind(e *json.UnmarshalTypeError) string {
+	switch e.Type.Kind().String() {
+	case "struct", "ptr":
+		return "an object"
+	case "slice":
+		return "a list"
+	}
+	return "a " + e.Type.Kind().String()
+}
+
+func lineAt(data []byte, offset int64) int {
+	return 1 + bytes.Count(data[:min(int(offset), len(data))], []byte("\n"))
+}
+
+// validate refuses what no rule could judge.
+func validate(snap *Snapshot) error {
+	switch {
+	case snap == nil:
+		return errors.New("the snapshot is null")
+	case snap.Schema == 0:
+		return errors.New(`not a snapshot: it has no "schema"`)
+	case snap.Schema != Schema:
+		return fmt.Errorf("snapshot schema %d: this version reads schema %d", snap.Schema, Schema)
+	}
+	for i := range snap.Servers {
+		if strings.TrimSpace(snap.Servers[i].FQDN) == "" {
+			return fmt.Errorf("server %d of %d has no fqdn", i+1, len(snap.Servers))
+		}
+	}
+	return nil
+}

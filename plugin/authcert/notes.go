@@ -1,0 +1,107 @@
+package authcert
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// notes are facts worth knowing that ask for nothing: they never change the
+// state.
+func (f *facts) notes() []string {
+	notes := []string{}
+	add := func(format string, values ...any) { notes = append(notes, fmt.Sprintf(format, values...)) }
+	f.rolloverNotes(add)
+	f.certificateNotes(add)
+	f.evidenceNotes(add)
+	return append(notes, f.skipped...)
+}
+
+func (f *facts) rolloverNotes(add func(string, ...any)) {
+	at := f.effective()
+	switch {
+	case f.soundRollover() && at.After(f.now):
+		add("rollover is staged: %s becomes current on %s", f.next.name(), at)
+	case f.soundRollover():
+		add("rollover was due on %s: Exchange makes %s current within 12 hours", at, f.next.name())
+	}
+	if f.next.thumbprint != "" && f.hybrid() && f.Entra == nil {
+		add("hybrid: before the rollover upload the next certificate (Hybrid Configuration Wizard or ConfigureExchangeHybridApplication.ps1); what Entra ID trusts was not checked")
+	}
+	if at.Known() && f.AuthConfig.NextCertificateThumbprint == "" {
+		add("an effective date (%s) is left over without a next certificate", at)
+	}
+	if f.previous.thumbprint != "" {
+		add("previous Auth Certificate %s is still configured; Set-AuthConfig -ClearPreviousCertificate removes it", f.previous.thumbprint.Short())
+	}
+	if f.AuthConfig != nil && f.AuthConfig.WhenChangedUTC.Known() && f.inReplicationGrace() {
+		add("AuthConfig changed recently, on %s: servers and application pools may still use what was before", f.AuthConfig.WhenChangedUTC)
+	}
+}
+
+func (f *facts) certificateNotes(add func(string, ...any)) {
+	if c := f.current.x509Cert; c != nil {
+		if c.subject != authSubject {
+			add("the current certificate has an unusual subject: %s", c.subject)
+		}
+		if c.SignatureAlgorithm.String() == "SHA1-RSA" {
+			add("the current certificate is signed with SHA-1, as Exchange setup does; the next one will have SHA-256")
+		}
+		lifetime := int(c.NotAfter.Sub(c.NotBefore).Hours() / 24)
+		if least, ok := f.policy.Warning.minimum(); ok && float64(lifetime) <= least {
+			add("--warning %s is not less than the %d days for which the current certificate was made: it always warns", f.policy.Warning, lifetime)
+		}
+	}
+	leftovers := map[Thumbprint]bool{}
+	for _, s := range f.servers {
+		for _, cert := range s.installed {
+			switch cert.thumbprint {
+			case f.current.thumbprint, f.next.thumbprint, f.previous.thumbprint:
+				continue
+			}
+			if f.leftover(cert.x509Cert) {
+				leftovers[cert.thumbprint] = true
+			}
+		}
+	}
+	if len(leftovers) > 0 && f.AuthConfig != nil {
+		add("%s of earlier rollovers in the stores; nothing uses them", plural(len(leftovers), "Auth Certificate"))
+	}
+}
+
+// evidenceNotes say what was not looked at.
+func (f *facts) evidenceNotes(add func(string, ...any)) {
+	for i := range f.Errors {
+		if p := &f.Errors[i]; p.Stage != StageAuthConfig && p.Stage != StageServers {
+			add("not known (%s): %s", p.Stage, p.Error())
+		}
+	}
+	noKeyFacts := 0
+	for _, s := range f.current.holders {
+		if s.on(f.current.thumbprint).HasPrivateKey == nil {
+			noKeyFacts++
+		}
+	}
+	if noKeyFacts > 0 {
+		add("private key of the current certificate not checked on %s", plural(noKeyFacts, "server"))
+	}
+	for _, s := range f.servers {
+		for _, served := range s.Served {
+			if served.Error != nil {
+				add("port %d of %s not checked: %s", served.Port, s.FQDN, served.Error.Error())
+			}
+		}
+		if p := s.Published; p != nil && p.HTTPStatus != http.StatusOK && p.HTTPStatus != http.StatusInternalServerError {
+			add("published metadata of %s not checked: %s", s.FQDN, p.why())
+		}
+	}
+	if f.Entra != nil && f.entraHolds(f.current.thumbprint) == trustUnknown {
+		add("whether Entra ID trusts the current certificate is not known")
+	}
+}
+
+func (p *Published) why() string {
+	if p.Error != nil {
+		return p.Error.Error()
+	}
+	return fmt.Sprintf("HTTP %d", p.HTTPStatus)
+}

@@ -1,0 +1,63 @@
+package authcert
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// renew replaces one self-signed certificate that is no Auth Certificate.
+func (cert *installed) renew(s *server) []string {
+	thumbprint := quote(string(cert.thumbprint))
+	if strings.HasPrefix(strings.ToUpper(cert.subject), "CN=WMSVC") {
+		return []string{fmt.Sprintf(`In IIS Manager on %s, Management Service, choose another certificate; then there: Remove-Item %s`,
+			s.FQDN, quote(`Cert:\LocalMachine\My\`+string(cert.thumbprint)))}
+	}
+	steps := []string{fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -SubjectName %s -DomainName %s`,
+		quote(s.FQDN), quote(cert.subject), cert.domainNames(s))}
+	switch {
+	case slices.Contains(cert.Services, "Federation"):
+		steps = append(steps, `Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $new.Thumbprint`,
+			`Set-FederationTrust 'Microsoft Federation Gateway' -PublishFederationCertificate  # when every server has it`)
+	case len(cert.Services) > 0:
+		steps = append(steps, fmt.Sprintf(`Enable-ExchangeCertificate -Server %s -Thumbprint $new.Thumbprint -Services %s`,
+			quote(s.FQDN), strings.Join(quoteAll(cert.Services), ",")))
+	}
+	return append(steps, fmt.Sprintf(`Remove-ExchangeCertificate -Server %s -Thumbprint %s  # when nothing uses it any more`, quote(s.FQDN), thumbprint))
+}
+
+// domainNames writes the names that the new certificate should carry: those of
+// the old one, else the server's.
+func (cert *installed) domainNames(s *server) string {
+	if len(cert.DNSNames) > 0 && len(cert.DNSNames) <= mostNames {
+		return strings.Join(quoteAll(cert.DNSNames), ",")
+	}
+	return quote(s.short) + "," + quote(s.FQDN)
+}
+
+func quoteAll(names []string) []string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = quote(name)
+	}
+	return quoted
+}
+
+// rebind gives the Back End site a certificate that is there and valid.
+// Exchange's own self-signed one will do: only other servers connect to it.
+func (f *facts) rebind(s *server, bound bool) []string {
+	const site = `$b = Get-WebBinding -Name 'Exchange Back End' -Protocol https -Port 444; `
+	unbind := ""
+	if bound {
+		unbind = `$b.RemoveSslCertificate(); `
+	}
+	for _, cert := range s.installed {
+		if f.others(s, cert) && !cert.expired(f.now) && !known(cert.HasPrivateKey, false) {
+			return []string{onServers([]*server{s}, site+unbind+`$b.AddSslCertificate(`+quote(string(cert.thumbprint))+`, 'My')`, "")}
+		}
+	}
+	return []string{
+		fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -DomainName %s,%s`, quote(s.FQDN), quote(s.short), quote(s.FQDN)),
+		onServers([]*server{s}, site+unbind+`$b.AddSslCertificate($using:new.Thumbprint, 'My')`, ""),
+	}
+}

@@ -1,0 +1,155 @@
+package authcert
+
+import (
+	"fmt"
+	"strings"
+)
+
+func authConfigUnreadable(f *facts) []Finding {
+	if f.AuthConfig != nil {
+		return nil
+	}
+	cause := "the snapshot holds none"
+	hint := "Get-AuthConfig  # needs the role View-Only Configuration: New-RoleGroup 'AuthCert Monitoring' -Roles 'View-Only Configuration' -Members ACCOUNT"
+	if p := f.problem(StageAuthConfig); p != nil {
+		cause = p.Error()
+		if p.Hint != "" {
+			hint = p.Hint
+		}
+	}
+	brief := "AuthConfig could not be read: " + cause
+	message := brief + "; which certificate is current is not known"
+	return []Finding{newFinding(Unknown, brief, message, hint).blocking(Expiry)}
+}
+
+func snapshotStale(f *facts) []Finding {
+	if f.policy.MaxAge == 0 {
+		return nil
+	}
+	age := f.now.Sub(f.TakenAt.Time)
+	var brief string
+	switch {
+	case !f.TakenAt.Known():
+		brief = "the snapshot does not say when it was taken"
+	case age < -clockSkew:
+		brief = fmt.Sprintf("the snapshot is from the future: taken on %s", f.TakenAt)
+	case age > f.policy.MaxAge:
+		brief = fmt.Sprintf("the snapshot is %s old", span(age))
+	default:
+		return nil
+	}
+	message := fmt.Sprintf("%s; the oldest that is believed is %s", brief, span(f.policy.MaxAge))
+	return []Finding{newFinding(Unknown, brief, message,
+		"See that the task that writes the snapshot runs, or judge an old one with --max-age or --at").blocking(Facets()...)}
+}
+
+func currentNotConfigured(f *facts) []Finding {
+	if f.AuthConfig == nil || f.current.thumbprint != "" {
+		return nil
+	}
+	brief := "AuthConfig names no current certificate"
+	return []Finding{newFinding(Critical, brief, brief+": "+breaks, f.takeOver()...).blocking(Expiry)}
+}
+
+func nextIsCurrent(f *facts) []Finding {
+	if f.current.thumbprint == "" || f.AuthConfig.NextCertificateThumbprint != f.current.thumbprint {
+		return nil
+	}
+	brief := fmt.Sprintf("next Auth Certificate is the current one, %s", f.current.thumbprint.Short())
+	message := brief + ": a rollover would change nothing"
+	return []Finding{newFinding(Warning, brief, message, f.stage()...).about(f.current.thumbprint)}
+}
+
+func nextWithoutDate(f *facts) []Finding {
+	if f.next.thumbprint == "" || f.effective().Known() {
+		return nil
+	}
+	brief := fmt.Sprintf("%s has no effective date", f.next.name())
+	message := brief + ": Exchange will not make it current"
+	return []Finding{newFinding(Warning, brief, message, f.restage(f.next.thumbprint)...).about(f.next.thumbprint)}
+}
+
+func nextTooLate(f *facts) []Finding {
+	at := f.effective()
+	if f.next.thumbprint == "" || f.current.x509Cert == nil || !at.Known() || !at.After(f.current.NotAfter) {
+		return nil
+	}
+	brief := fmt.Sprintf("%s becomes current too late, on %s", f.next.name(), at)
+	message := fmt.Sprintf("%s: the current one ends on %s; in between %s", brief, At(f.current.NotAfter), breaks)
+	remedy := f.restage(f.next.thumbprint)
+	if f.current.NotAfter.Sub(f.now) <= leadTime+overdueAfter {
+		remedy = f.takeOver()
+	}
+	return []Finding{newFinding(stateIf(f.outsideCritical(), Critical, Warning), brief, message, remedy...).about(f.next.thumbprint)}
+}
+
+func rolloverOverdue(f *facts) []Finding {
+	if !f.overdue() {
+		return nil
+	}
+	at := f.effective()
+	brief := fmt.Sprintf("rollover to %s is overdue since %s", f.next.thumbprint.Short(), span(f.now.Sub(at.Time)))
+	message := fmt.Sprintf("%s: it was due on %s, and the AuthAdmin servicelet (MSExchangeServiceHost, every 12 hours) has not made it current", brief, at)
+	remedy := append([]string{
+		onServers(f.servers, "Restart-Service MSExchangeServiceHost", "  # the servicelet runs at service start; in a child domain first: Set-OrganizationConfig -EnableAuthAdminReadSession:$true"),
+		"If it is still overdue after that:",
+	}, f.takeOver()...)
+	return []Finding{newFinding(stateIf(f.outsideCritical(), Critical, Warning), brief, message, remedy...).about(f.next.thumbprint)}
+}
+
+func authConfigUnexpected(f *facts) []Finding {
+	a := f.AuthConfig
+	if a == nil {
+		return nil
+	}
+	var wrong, remedy []string
+	if a.ServiceName != "" && !strings.EqualFold(a.ServiceName, ExchangeServiceName) {
+		wrong = append(wrong, fmt.Sprintf("ServiceName %s instead of %s", a.ServiceName, ExchangeServiceName))
+		remedy = append(remedy, "Set-AuthConfig -ServiceName "+quote(ExchangeServiceName))
+	}
+	if a.Realm != "" {
+		wrong = append(wrong, fmt.Sprintf("Realm %s instead of none", a.Realm))
+		remedy = append(remedy, "Set-AuthConfig -Realm $null")
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	brief := "AuthConfig has " + strings.Join(wrong, " and ")
+	return []Finding{newFinding(Warning, brief, brief+": tokens may be refused", remedy...)}
+}
+
+func authConfigDiffers(f *facts) []Finding {
+	a := f.AuthConfig
+	if a == nil {
+		return nil
+	}
+	var found []Finding
+	for i := range f.OtherAuthConfigs {
+		b := &f.OtherAuthConfigs[i]
+		if a.CurrentCertificateThumbprint == b.CurrentCertificateThumbprint && a.NextCertificateThumbprint == b.NextCertificateThumbprint {
+			continue
+		}
+		brief := "two reads of AuthConfig differ"
+		message := fmt.Sprintf("%s: current %s, next %s from %s; current %s, next %s from %s", brief,
+			orNone(a.CurrentCertificateThumbprint), orNone(a.NextCertificateThumbprint), orUnnamed(a.OriginatingServer),
+			orNone(b.CurrentCertificateThumbprint), orNone(b.NextCertificateThumbprint), orUnnamed(b.OriginatingServer))
+		found = append(found, newFinding(Warning, brief, message,
+			"repadmin /showrepl  # Active Directory replicates the change; wait, then compare: Get-AuthConfig -DomainController "+quote(b.OriginatingServer)).
+			about(b.CurrentCertificateThumbprint))
+	}
+	return found
+}
+
+func orNone(t Thumbprint) string {
+	if t == "" {
+		return "none"
+	}
+	return t.Short()
+}
+
+func orUnnamed(server string) string {
+	if server == "" {
+		return "an unnamed domain controller"
+	}
+	return server
+}

@@ -1,0 +1,73 @@
+package authcert
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// span spells a duration in the largest unit that keeps it readable, rounded
+// down: "3 days", "11 hours", "40 minutes", "5 seconds".
+func span(d time.Duration) string {
+	d = d.Abs()
+	for _, unit := range []struct {
+		length, from time.Duration
+		name         string
+	}{
+		{24 * time.Hour, 48 * time.Hour, "day"},
+		{time.Hour, 2 * time.Hour, "hour"},
+		{time.Minute, 2 * time.Minute, "minute"},
+		{time.Second, 0, "second"},
+	} {
+		if d >= unit.from {
+			return plural(int(d/unit.length), unit.name)
+		}
+	}
+	return "" // not reached: every duration is at least 0
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// enumerate joins names and cuts the list after most of them: "ex01, ex02 and
+// 3 more".
+func enumerate(names []string, most int) string {
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// upperFirst turns a brief into a sentence's beginning.
+func upperFirst(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+func lines(all []string) string { return strings.Join(all, "\n") }
+
+// quote writes text as one PowerShell string that is inert whatever is in it:
+// in single quotes, with every character that PowerShell takes for a single
+// quote doubled, and without control or invisible characters.
+func quote(text string) string {
+	var b strings.Builder
+	b.WriteByte('\'')
+	for _, r := range text {
+		switch {
+		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+			continue
+		case strings.ContainsRune("'\u2018\u2019\u201a\u201b", r):
+			b.WriteRune(r)
+		}
+		b.WriteRune(r)
+	}
+	b.WriteByte('\'')
+	return b.String()
+}
