@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"check_exchange_authcert/plugin/authcert"
+)
+
+func main() {
+	// A reader that has gone away is an error of the write, not a silent death.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := program{args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, now: time.Now}.run(ctx)
+	stop()
+	os.Exit(code)
+}
+
+// program is one run: all that it has of the process. Tests make their own.
+type program struct {
+	args   []string
+	stdin  io.Reader
+	stdout io.Writer
+	now    func() time.Time
+}
+
+// run does what the arguments say, writes one answer and returns the exit
+// code, 0 to 3. An answer that could not be written is never OK.
+func (p program) run(ctx context.Context) int {
+	var out bytes.Buffer
+	code := p.answer(ctx, &out)
+	if _, err := out.WriteTo(p.stdout); err != nil && code == authcert.OK.Code() {
+		return authcert.Unknown.Code()
+	}
+	return code
+}
+
+// answer writes the answer to out. A panic is UNKNOWN, and what it carried
+// stays inside: it may hold data.
+func (p program) answer(ctx context.Context, out *bytes.Buffer) (code int) {
+	defer func() {
+		if recover() != nil {
+			out.Reset()
+			code = unknown(out, "internal error; please report it with the arguments of this call")
+		}
+	}()
+	var c cli
+	done, err := c.parse(p.args, out)
+	switch {
+	case err != nil:
+		return unknown(out, fmt.Sprintf("%v (--help shows the options)", err))
+	case done:
+		return authcert.Unknown.Code()
+	case c.ListFindings:
+		return listFindings(out)
+	}
+	return p.check(ctx, &c, out)
+}
+
+// unknown writes the one line of an answer that no check stands behind.
+func unknown(out io.Writer, why string) int {
+	fmt.Fprintf(out, "%s - %s\n", authcert.Unknown, oneLine(why))
+	return authcert.Unknown.Code()
+}
