@@ -156,7 +156,7 @@ func server(object *clixml.Object) authcert.Server {
 	s := authcert.Server{
 		FQDN:                cmp.Or(text(object, "Fqdn"), text(object, "Name"), unnamed),
 		AdminDisplayVersion: text(object, "AdminDisplayVersion"),
-		Site:                text(object.Property("Site"), "Name"),
+		Site:                cmp.Or(text(object.Property("Site"), "Name"), lastPart(text(object, "Site"))),
 		Role:                strings.ToLower(text(object, "ServerRole")),
 	}
 	for _, flag := range []struct{ property, role string }{
@@ -168,6 +168,9 @@ func server(object *clixml.Object) authcert.Server {
 	}
 	return s
 }
+
+// lastPart takes "Berlin" out of "contoso.com/Configuration/Sites/Berlin".
+func lastPart(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
 // text, truth and instant read a property that may be absent.
 func text(object *clixml.Object, name string) string {
