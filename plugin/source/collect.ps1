@@ -35,7 +35,7 @@ $reasons = [ordered]@{
     'timeout' = 'Timeout|TimedOut|Canceled|#80338(029|126)|#800705B4'
     'throttled' = 'OverBudget|Throttl|Limits|Quota|ResourceBusy|#803381A[4-6]'
     'access-denied' = 'Unauthorized|Security|AuthenticationE|Authoriz|Denied|CommandNotFound|#(0000|8007)(0005|05(1F|2[0EF]|3[0-3])|077[35])|#800903(0C|22)|#80338(0E[245]|10[CE])'
-    'not-found' = '(?<!Host)NotFound|ConnectionRefused|#80338(002|03B|113)'
+    'not-found' = '(?<!Host)NotFound|#80338(002|03B|113)'
     'unreachable' = 'Socket|Rpc|Connect|Network|Unavailable|ServerDown|OpenError|Trans|#80090(303|311)|#800706BA'
     'unsupported' = 'NotSupp|NotImpl|NotInst|SnapIn|PSArgument'
     'malformed' = 'Format|Xml|InvalidData|Parser|Serialization'
@@ -256,8 +256,9 @@ function ReadServed($entries) {
             $tls.AuthenticateAsClient($try.entry.fqdn, $null, 'Tls, Tls11, Tls12', $false)
             $seen.rawData = $tls.RemoteCertificate.GetRawCertData()
         } catch {
-            $seen.error = Explain $_
-            if ($tls -and $seen.error.reason -ne 'timeout') { $seen.error.reason = 'unreadable' }
+            # Who hangs up on a handshake has no certificate for the port: that is what was served, and no failure.
+            $failure = Explain $_
+            if (-not $tls -or $_.Exception.InnerException -isnot [IO.IOException] -or $failure.reason -eq 'timeout') { $seen.error = $failure }
         }
         $try.client.Close()
         $try.entry.served += $seen
