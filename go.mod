@@ -1,6 +1,6 @@
 module check_exchange_authcert
 
-go 1.26
+go 1.26.0
 
 // Windows has made certificates with negative serial numbers; they are to be
 // judged, not to stop the check.
@@ -14,6 +14,10 @@ require (
 )
 
 require (
-	golang.org/x/sys v0.26.0 // indirect
-	golang.org/x/tools v0.26.0 // indirect
+	github.com/bodgit/ntlmssp v0.0.0-20240506230425-31973bb52d9b
+	github.com/bodgit/windows v1.0.1 // indirect
+	golang.org/x/crypto v0.57.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/tools v0.51.0 // indirect
 )
