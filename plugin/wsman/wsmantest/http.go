@@ -1,0 +1,294 @@
+package wsmantest
+
+import (
+	"bytes"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+type peerKey struct{}
+
+// peer is what the host knows of one TCP connection: a logon belongs to it.
+type peer struct {
+	mu     sync.Mutex
+	tls    bool
+	ntlm   *ntlmAcceptor // between NTLM's messages
+	sealer sealer        // after a logon
+	ready  bool
+}
+
+// sealer is one side of a security context.
+type sealer interface {
+	seal(message []byte) (signature, data []byte)
+	unseal(signature, data []byte) ([]byte, error)
+}
+
+var errRefused = errors.New("refused")
+
+// ServeHTTP answers one request.
+func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.count(func(s *Stats) { s.Requests++ })
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	p := r.Context().Value(peerKey{}).(*peer)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	encrypted := strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/encrypted")
+	if len(body) > 0 && !encrypted && !h.options.TLS {
+		h.count(func(s *Stats) { s.ClearBodies++ })
+	}
+	if authorization := r.Header.Get("Authorization"); authorization != "" {
+		if !h.authorize(w, r, p, authorization) {
+			return
+		}
+	}
+	if !p.ready {
+		h.unauthorized(w)
+		return
+	}
+	if h.options.Cookie != "" {
+		w.Header().Set("Set-Cookie", h.options.Cookie+"; path="+r.URL.Path)
+	}
+	switch {
+	case len(body) == 0:
+		w.WriteHeader(http.StatusOK)
+	case !encrypted && !h.options.TLS:
+		w.WriteHeader(http.StatusInternalServerError) // AllowUnencrypted=false
+	default:
+		h.message(w, r, p, body, encrypted)
+	}
+}
+
+func (h *Host) unauthorized(w http.ResponseWriter) {
+	for _, scheme := range h.options.Offer {
+		if scheme == "Basic" {
+			scheme += ` realm="WSMAN"`
+		}
+		w.Header().Add("WWW-Authenticate", scheme)
+	}
+	w.WriteHeader(http.StatusUnauthorized)
+}
+
+// authorize takes a logon a step further. It answers itself, and returns false, unless the logon is complete.
+func (h *Host) authorize(w http.ResponseWriter, r *http.Request, p *peer, authorization string) bool {
+	scheme, text, _ := strings.Cut(authorization, " ")
+	token, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || !h.offers(scheme) {
+		if scheme == "Basic" {
+			h.count(func(s *Stats) { s.BasicCredentials++ })
+		}
+		h.unauthorized(w)
+		return false
+	}
+	step := StepLogon
+	if scheme != "Basic" && ntlmType(token) == ntlmNegotiate {
+		step = StepNegotiate
+	}
+	if h.interfered(w, r, p, h.interference(step)) {
+		return false
+	}
+	reply, err := h.accept(p, scheme, token)
+	switch {
+	case err != nil:
+		h.count(func(s *Stats) { s.RefusedLogons++ })
+		h.unauthorized(w)
+	case !p.ready:
+		w.Header().Set("WWW-Authenticate", scheme+" "+base64.StdEncoding.EncodeToString(reply))
+		w.WriteHeader(http.StatusUnauthorized)
+	case len(reply) > 0:
+		w.Header().Set("WWW-Authenticate", scheme+" "+base64.StdEncoding.EncodeToString(reply))
+	}
+	if p.ready && scheme != "Basic" {
+		h.count(func(s *Stats) { s.Logons++ })
+	}
+	return p.ready
+}
+
+func (h *Host) offers(scheme string) bool {
+	for _, offer := range h.options.Offer {
+		if strings.EqualFold(offer, scheme) {
+			return true
+		}
+	}
+	return false
+}
+
+// accept judges a token; the reply goes back to the client.
+func (h *Host) accept(p *peer, scheme string, token []byte) (reply []byte, err error) {
+	p.ready, p.sealer = false, nil
+	if scheme == "Basic" {
+		h.count(func(s *Stats) { s.BasicCredentials++ })
+		p.ready = string(token) == h.options.User+":"+h.options.Password
+		if !p.ready {
+			return nil, errRefused
+		}
+		return nil, nil
+	}
+	switch ntlmType(token) {
+	case ntlmNegotiate:
+		p.ntlm = newNTLMAcceptor(h.options, token)
+		return p.ntlm.challenge, nil
+	case ntlmAuthenticate:
+		if p.ntlm == nil {
+			return nil, errRefused
+		}
+		p.sealer, err = p.ntlm.authenticate(token, h.binding())
+		p.ntlm, p.ready = nil, err == nil
+		return nil, err
+	}
+	if h.options.Realm == nil {
+		return nil, errRefused
+	}
+	p.sealer, reply, err = h.acceptKerberos(token)
+	p.ready = err == nil
+	return reply, err
+}
+
+// binding is the hash of the channel binding that a client over TLS must use (RFC 5929, RFC 2744); nil without TLS.
+func (h *Host) binding() []byte {
+	if !h.options.TLS {
+		return nil
+	}
+	sum := sha256.Sum256(h.certificate().Raw) // the certificate of httptest is signed with SHA-256
+	data := append([]byte("tls-server-end-point:"), sum[:]...)
+	all := make([]byte, 16) // two address types, two empty addresses
+	all = binary.LittleEndian.AppendUint32(all, uint32(len(data)))
+	hash := md5.Sum(append(all, data...))
+	return hash[:]
+}
+
+// checkBinding compares a client's channel binding with the connection's.
+func (h Options) checkBinding(got, want []byte) error {
+	none := len(got) == 0 || bytes.Equal(got, make([]byte, len(got)))
+	switch {
+	case want == nil, none && !h.RequireBinding, bytes.Equal(got, want):
+		return nil
+	}
+	return fmt.Errorf("%w: channel binding %x, want %x", errRefused, got, want)
+}
+
+// interfered answers instead of the host if the test wants that.
+func (h *Host) interfered(w http.ResponseWriter, r *http.Request, p *peer, i *Interference) bool {
+	switch {
+	case i == nil:
+		return false
+	case i.Hang:
+		select {
+		case <-r.Context().Done():
+		case <-h.closing.Done():
+		}
+		panic(http.ErrAbortHandler)
+	case i.Drop:
+		panic(http.ErrAbortHandler)
+	case i.Fault != nil:
+		h.write(w, p, http.StatusInternalServerError, faultEnvelope(*i.Fault), nil)
+	case i.Status != 0:
+		for name, values := range i.Header {
+			w.Header()[name] = values
+		}
+		if i.ContentType != "" {
+			w.Header().Set("Content-Type", i.ContentType)
+		}
+		w.WriteHeader(i.Status)
+		w.Write(i.Body)
+	default:
+		return false
+	}
+	return true
+}
+
+// message answers one envelope.
+func (h *Host) message(w http.ResponseWriter, r *http.Request, p *peer, body []byte, encrypted bool) {
+	if encrypted {
+		var err error
+		if body, err = unsealBody(p.sealer, r.Header.Get("Content-Type"), body); err != nil {
+			p.ready, p.sealer = false, nil
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+	}
+	q := parseEnvelope(body)
+	i := h.interference(q.step())
+	if h.interfered(w, r, p, i) {
+		return
+	}
+	if h.options.Cookie != "" && q.step() != StepCreate && !strings.Contains(r.Header.Get("Cookie"), h.options.Cookie) {
+		h.write(w, p, http.StatusInternalServerError, faultEnvelope(faultNoShell), nil)
+		return
+	}
+	answer, fault := h.operate(r.Context(), q)
+	if fault != nil {
+		h.write(w, p, http.StatusInternalServerError, faultEnvelope(*fault), i)
+		return
+	}
+	h.write(w, p, http.StatusOK, answer, i)
+}
+
+func (h *Host) write(w http.ResponseWriter, p *peer, status int, envelope []byte, i *Interference) {
+	kind := "application/soap+xml;charset=UTF-8"
+	if p.sealer != nil && !h.options.TLS && (i == nil || !i.Clear) {
+		kind, envelope = sealBody(p.sealer, envelope, h.options.BlankBoundary)
+	}
+	if i != nil && i.Mangle != nil {
+		envelope = i.Mangle(envelope)
+	}
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(status)
+	w.Write(envelope)
+}
+
+var (
+	lengthPattern   = regexp.MustCompile(`Length=(\d+)\r\n`)
+	protocolPattern = regexp.MustCompile(`protocol="([^"]+)"`)
+)
+
+// unsealBody reads a sealed request as MS-WSMV describes it, and nothing that deviates.
+func unsealBody(s sealer, contentType string, body []byte) ([]byte, error) {
+	protocol := protocolPattern.FindStringSubmatch(contentType)
+	parts := bytes.SplitN(body, []byte("--Encrypted Boundary\r\n"), 3)
+	if s == nil || protocol == nil || len(parts) != 3 || len(parts[0]) != 0 {
+		return nil, errRefused
+	}
+	length := lengthPattern.FindSubmatch(parts[1])
+	data, ok := bytes.CutPrefix(parts[2], []byte("\tContent-Type: application/octet-stream\r\n"))
+	data, closed := bytes.CutSuffix(data, []byte("--Encrypted Boundary--\r\n"))
+	if length == nil || !ok || !closed || !bytes.Contains(parts[1], []byte("\tContent-Type: "+protocol[1]+"\r\n")) {
+		return nil, errRefused
+	}
+	size := binary.LittleEndian.Uint32(data)
+	message, err := s.unseal(data[4:4+size], data[4+size:])
+	if err == nil && strconv.Itoa(len(message)) != string(length[1]) {
+		err = errRefused
+	}
+	return message, err
+}
+
+func sealBody(s sealer, message []byte, blank bool) (contentType string, body []byte) {
+	protocol, mark := "application/HTTP-SPNEGO-session-encrypted", "--Encrypted Boundary"
+	if blank {
+		mark = "-- Encrypted Boundary"
+	}
+	if k, ok := s.(*kerberosSealer); ok && k.bare {
+		protocol = "application/HTTP-Kerberos-session-encrypted"
+	}
+	signature, data := s.seal(message)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s\r\n\tContent-Type: %s\r\n\tOriginalContent: type=application/soap+xml;charset=UTF-8;Length=%d\r\n%s\r\n\tContent-Type: application/octet-stream\r\n", mark, protocol, len(message), mark)
+	b.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(signature))))
+	b.Write(signature)
+	b.Write(data)
+	b.WriteString(mark + "--\r\n")
+	return fmt.Sprintf(`multipart/encrypted;protocol="%s";boundary="Encrypted Boundary"`, protocol), b.Bytes()
+}
