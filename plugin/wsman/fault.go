@@ -18,6 +18,7 @@ const (
 	CodeOperationTimeout uint32 = 2150858793 // nothing to report within the OperationTimeout
 	CodeShellNotFound    uint32 = 2150858843 // no such shell or command
 	CodeResourceNotFound uint32 = 2150858811 // no such resource URI: a service without Exchange, say
+	CodeFileNotFound     uint32 = 2147942402 // the command's program does not exist (without cmd.exe in between)
 	CodeAccessDenied     uint32 = 2147942405 // E_ACCESSDENIED; Windows also sends the bare 5
 	CodeMaxShellsPerUser uint32 = 2150859174 // the quota of shells for this user
 	CodeMaxConcurrent    uint32 = 2150859173 // the quota of users or operations
@@ -39,9 +40,9 @@ func (f *Fault) OperationTimeout() bool { return f.Code == CodeOperationTimeout 
 
 // Error gives code, subcode, host and text in one line.
 func (f *Fault) Error() string {
-	text := f.Reason
+	text := f.Message // where they differ it is the more exact one
 	if text == "" {
-		text = f.Message
+		text = f.Reason
 	}
 	name := "fault " + strconv.FormatUint(uint64(f.Code), 10)
 	if f.Code == 0 {
@@ -76,7 +77,7 @@ func (f *Fault) reason() Reason {
 		return ReasonTimeout
 	case CodeAccessDenied, 5:
 		return ReasonAccessDenied
-	case CodeShellNotFound, CodeResourceNotFound:
+	case CodeShellNotFound, CodeResourceNotFound, CodeFileNotFound:
 		return ReasonNotFound
 	case CodeMaxShellsPerUser, CodeMaxConcurrent:
 		return ReasonThrottled

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -140,6 +141,7 @@ func Start(t testing.TB, o Options) *Host {
 	closing, end := context.WithCancel(context.Background())
 	h := &Host{options: o, closing: closing, steps: map[Step]int{}, shells: map[string]*shell{}}
 	h.server = httptest.NewUnstartedServer(h)
+	h.server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that refuse the certificate are part of the tests
 	h.server.Listener = &listener{Listener: h.server.Listener, host: h}
 	h.server.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		return context.WithValue(ctx, peerKey{}, &peer{tls: o.TLS})
