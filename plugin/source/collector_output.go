@@ -54,6 +54,13 @@ func collected(stdout, stderr []byte, nonce string) ([]byte, error) {
 	return document, nil
 }
 
+// isCollected recognises what the collector printed, an answer or a refusal. A
+// snapshot in JSON may have the same words in it.
+func isCollected(data []byte) bool {
+	text := bytes.ReplaceAll(data, []byte{0}, nil)
+	return !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && (beginMark.Match(text) || refusal.Match(text))
+}
+
 var errNoAnswer = errors.New("no answer")
 
 // framed returns what stands between the last pair of markers with that nonce.

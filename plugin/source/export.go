@@ -131,39 +131,15 @@ func serverOfFile(name string) string {
 }
 
 func (e *exports) addAuthConfig(object *clixml.Object) {
-	config := authcert.AuthConfig{
-		NextCertificateEffectiveDate: instant(object, "NextCertificateEffectiveDate"),
-		ServiceName:                  text(object, "ServiceName"),
-		Realm:                        text(object, "Realm"),
-		WhenChangedUTC:               instant(object, "WhenChangedUTC"),
-		OriginatingServer:            text(object, "OriginatingServer"),
+	config, err := readAuthConfig(object)
+	if err != nil {
+		e.problems = append(e.problems, authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.Malformed, Message: err.Error()})
+		return
 	}
-	for name, field := range map[string]*authcert.Thumbprint{
-		"CurrentCertificateThumbprint":  &config.CurrentCertificateThumbprint,
-		"PreviousCertificateThumbprint": &config.PreviousCertificateThumbprint,
-		"NextCertificateThumbprint":     &config.NextCertificateThumbprint,
-	} {
-		thumbprint, err := authcert.ParseThumbprint(text(object, name))
-		if err != nil {
-			e.problems = append(e.problems, authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.Malformed, Message: fmt.Sprintf("%s: %v", name, err)})
-			return
-		}
-		*field = thumbprint
-	}
-	e.authConfigs = append(e.authConfigs, config)
+	e.authConfigs = append(e.authConfigs, *config)
 }
 
 func (e *exports) addCertificate(object *clixml.Object, host string) {
-	raw, _ := object.Property("RawData").Bytes()
-	cert := authcert.Certificate{
-		RawData:              raw,
-		FriendlyName:         text(object, "FriendlyName"),
-		HasPrivateKey:        truth(object, "HasPrivateKey"),
-		PrivateKeyExportable: truth(object, "PrivateKeyExportable"),
-	}
-	if services, ok := object.Property("Services").Str(); ok {
-		cert.Services = authcert.ParseServices(services)
-	}
 	host = strings.ToLower(host)
 	if e.certificates == nil {
 		e.certificates = map[string][]authcert.Certificate{}
@@ -171,7 +147,7 @@ func (e *exports) addCertificate(object *clixml.Object, host string) {
 	if _, seen := e.certificates[host]; !seen {
 		e.order = append(e.order, host)
 	}
-	e.certificates[host] = append(e.certificates[host], cert)
+	e.certificates[host] = append(e.certificates[host], readCertificate(object))
 }
 
 func (e *exports) addTransport(object *clixml.Object) {

@@ -19,8 +19,8 @@ const maxFile = 64 << 20
 
 const stageSnapshot = "reading the snapshot"
 
-// File reads facts that somebody saved: a snapshot in JSON, one file or a
-// folder of Export-Clixml output, or "-" for Stdin.
+// File reads facts that somebody saved: a snapshot in JSON, what the collector
+// printed, one file or a folder of Export-Clixml output, or "-" for Stdin.
 type File struct {
 	Path  string
 	Stdin io.Reader
@@ -49,13 +49,20 @@ func (f File) Snapshot(context.Context) (*authcert.Snapshot, error) {
 	return decode(data, f.Path, authcert.At(info.ModTime()))
 }
 
-// decode reads one document, JSON or CLIXML. CLIXML does not say when it was
-// written, so the file's time has to.
+// decode reads one document: what the collector printed, JSON or CLIXML. CLIXML
+// does not say when it was written, so the file's time has to.
 func decode(data []byte, name string, written authcert.Instant) (*authcert.Snapshot, error) {
-	if isCLIXML(data) {
+	switch {
+	case isCLIXML(data):
 		exports := exports{taken: written}
 		exports.add(data, name)
 		return exports.snapshot(name)
+	case isCollected(data):
+		document, err := collected(data, nil, "")
+		if err != nil {
+			return nil, err
+		}
+		return readCollected(document)
 	}
 	snap, err := authcert.DecodeSnapshot(data)
 	if err != nil {

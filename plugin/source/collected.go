@@ -1,0 +1,151 @@
+package source
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+
+	"check_exchange_authcert/plugin/authcert"
+	"check_exchange_authcert/plugin/clixml"
+)
+
+// readCollected reads the document that the collector serialized: dictionaries
+// with the snapshot's own keys.
+func readCollected(document []byte) (*authcert.Snapshot, error) {
+	objects, err := clixml.Parse(document)
+	if err != nil {
+		return nil, damaged(err)
+	}
+	if len(objects) != 1 {
+		return nil, damaged(fmt.Errorf("it holds %d objects instead of one", len(objects)))
+	}
+	o := objects[0]
+	if schema, ok := o.Property("schema").Int(); !ok || schema != authcert.Schema {
+		return nil, damaged(errors.New("it comes from another version of the collector: print that anew with --print collector"))
+	}
+	snap := &authcert.Snapshot{
+		Schema: authcert.Schema, TakenAt: instant(o, "takenAt"),
+		Origin: authcert.Origin{Kind: text(o.Property("origin"), "kind"), Host: text(o.Property("origin"), "host"), Via: text(o.Property("origin"), "via")},
+		Errors: problems(o.Property("errors").List()),
+	}
+	if config := o.Property("authConfig"); !config.IsNil() {
+		read, err := readAuthConfig(config)
+		if err != nil {
+			snap.Errors = append(snap.Errors, authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.Malformed, Message: err.Error()})
+		} else {
+			snap.AuthConfig = read
+		}
+	}
+	if hybrid := o.Property("hybrid"); !hybrid.IsNil() {
+		snap.Hybrid = &authcert.Hybrid{Configured: truth(hybrid, "configured"), DedicatedApp: truth(hybrid, "dedicatedApp")}
+	}
+	for _, entry := range o.Property("servers").List() {
+		server, note := collectedServer(entry)
+		snap.Servers = append(snap.Servers, server)
+		if note != nil {
+			snap.Errors = append(snap.Errors, *note)
+		}
+	}
+	return snap, nil
+}
+
+// readAuthConfig reads the properties of Get-AuthConfig, from its object or
+// from a dictionary with the same names.
+func readAuthConfig(o *clixml.Object) (*authcert.AuthConfig, error) {
+	config := &authcert.AuthConfig{
+		NextCertificateEffectiveDate: instant(o, "NextCertificateEffectiveDate"),
+		ServiceName:                  text(o, "ServiceName"),
+		Realm:                        text(o, "Realm"),
+		WhenChangedUTC:               instant(o, "WhenChangedUTC"),
+		OriginatingServer:            text(o, "OriginatingServer"),
+	}
+	for _, field := range []struct {
+		name       string
+		thumbprint *authcert.Thumbprint
+	}{
+		{"CurrentCertificateThumbprint", &config.CurrentCertificateThumbprint},
+		{"PreviousCertificateThumbprint", &config.PreviousCertificateThumbprint},
+		{"NextCertificateThumbprint", &config.NextCertificateThumbprint},
+	} {
+		thumbprint, err := authcert.ParseThumbprint(text(o, field.name))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", field.name, err)
+		}
+		*field.thumbprint = thumbprint
+	}
+	return config, nil
+}
+
+// collectedServer reads one server. Certificates that came from the host's own
+// store are the whole list, so a failed cmdlet costs nothing but a note.
+func collectedServer(o *clixml.Object) (authcert.Server, *authcert.Problem) {
+	s := authcert.Server{
+		FQDN:                cmp.Or(text(o, "fqdn"), unnamed),
+		AdminDisplayVersion: text(o, "adminDisplayVersion"),
+		Site:                text(o, "site"),
+		Role:                text(o, "role"),
+		Error:               problem(o.Property("error")),
+	}
+	if thumbprint, err := authcert.ParseThumbprint(text(o, "internalTransportCertificateThumbprint")); err == nil {
+		s.InternalTransportCertificateThumbprint = thumbprint // one that is none is not known
+	}
+	for _, cert := range o.Property("certificates").List() {
+		s.Certificates = append(s.Certificates, readCertificate(cert))
+	}
+	for _, served := range o.Property("served").List() {
+		port, _ := served.Property("port").Int()
+		raw, _ := served.Property("rawData").Bytes()
+		s.Served = append(s.Served, authcert.Served{Port: int(port), RawData: raw, Error: problem(served.Property("error"))})
+	}
+	if text(o, "certificatesFrom") != "store" || s.Error == nil {
+		return s, nil
+	}
+	note := *s.Error
+	note.Stage, s.Error = authcert.StageCertificate, nil
+	note.Message = fmt.Sprintf("%s (the certificates of %s were read from its own store instead)", note.Message, s.FQDN)
+	return s, &note
+}
+
+// readCertificate reads the properties of Get-ExchangeCertificate.
+func readCertificate(o *clixml.Object) authcert.Certificate {
+	raw, _ := o.Property("RawData").Bytes()
+	cert := authcert.Certificate{
+		RawData:              raw,
+		FriendlyName:         text(o, "FriendlyName"),
+		HasPrivateKey:        truth(o, "HasPrivateKey"),
+		PrivateKeyExportable: truth(o, "PrivateKeyExportable"),
+		KeyProvider:          text(o, "KeyProvider"),
+	}
+	services := o.Property("Services")
+	if names, ok := services.Str(); ok {
+		cert.Services = authcert.ParseServices(names)
+		return cert
+	}
+	if services.IsNil() {
+		return cert
+	}
+	cert.Services = authcert.Services{}
+	for _, item := range services.List() {
+		if name, ok := item.Str(); ok {
+			cert.Services = append(cert.Services, name)
+		}
+	}
+	return cert
+}
+
+func problems(objects []*clixml.Object) []authcert.Problem {
+	var all []authcert.Problem
+	for _, o := range objects {
+		if p := problem(o); p != nil {
+			all = append(all, *p)
+		}
+	}
+	return all
+}
+
+func problem(o *clixml.Object) *authcert.Problem {
+	if o.IsNil() {
+		return nil
+	}
+	return &authcert.Problem{Stage: text(o, "stage"), Reason: authcert.Reason(cmp.Or(text(o, "reason"), string(authcert.Unreadable))), Message: text(o, "message")}
+}

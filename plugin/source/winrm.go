@@ -1,0 +1,129 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"check_exchange_authcert/plugin/authcert"
+	"check_exchange_authcert/plugin/wsman"
+)
+
+// WinRM runs the collector in a Windows Remote Shell.
+type WinRM struct {
+	Shell    wsman.Config // where the shell is opened
+	Exchange Exchange
+}
+
+// Exchange is Exchange's own PowerShell endpoint as the collector asks it. The
+// zero value means the host it runs on, as whoever runs it.
+type Exchange struct {
+	URL      string
+	Account  Credentials
+	Insecure bool  // accept any certificate of an https URL
+	Ports    []int // whose certificates are looked at on every server
+}
+
+// wayBack is the time that the collector leaves for its answer to arrive.
+const wayBack = 2 * time.Second
+
+// Snapshot opens a shell, runs the collector and reads its answer. The shell is
+// deleted whatever happens, within a second after the context has ended.
+func (w WinRM) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
+	args, err := collectorArgs(windowsPowerShell)
+	if err != nil {
+		return nil, err
+	}
+	nonce := newNonce()
+	input, err := w.Exchange.params(ctx, "winrm", nonce).line()
+	if err != nil {
+		return nil, &authcert.Problem{Stage: "preparing the collector", Reason: authcert.Unsupported, Message: err.Error()}
+	}
+	conversation, err := wsman.New(w.Shell)
+	if err != nil {
+		return nil, w.problem("", err)
+	}
+	defer conversation.Close()
+	shell := &remoteShell{ctx: ctx, conversation: conversation}
+	defer shell.close()
+	stdout, stderr, err := shell.run(windowsPowerShell+" "+strings.Join(args, " "), input)
+	if err != nil {
+		return nil, w.problem(shell.step, err)
+	}
+	document, err := collected(stdout, stderr, nonce)
+	if err != nil {
+		return nil, err
+	}
+	return readCollected(document)
+}
+
+// params are what the collector is told. It has to end before the context
+// does, so that what it found by then arrives.
+func (e Exchange) params(ctx context.Context, kind, nonce string) collectorParams {
+	p := collectorParams{
+		Nonce: nonce, Kind: kind, URL: e.URL, Insecure: e.Insecure, Ports: e.Ports,
+		Username: e.Account.account(), Password: e.Account.password,
+	}
+	if end, ok := ctx.Deadline(); ok {
+		left := time.Until(end)
+		p.Deadline = max(left-wayBack, left/2)
+		p.Timeout = p.Deadline
+	}
+	return p
+}
+
+func newNonce() string {
+	random := make([]byte, 16)
+	rand.Read(random) //nolint:errcheck // never fails
+	return hex.EncodeToString(random)
+}
+
+// problem names the host and the step in the conversation's error.
+func (w WinRM) problem(step string, err error) error {
+	var failed *wsman.Error
+	if !errors.As(err, &failed) {
+		return &authcert.Problem{Stage: cmp.Or(step, "asking "+w.Shell.URL), Reason: authcert.Malformed, Message: err.Error()}
+	}
+	problem := &authcert.Problem{Stage: stageWords[failed.Stage], Reason: authcert.Reason(failed.Reason), Message: failed.Err.Error(), Hint: failed.Hint}
+	if step != "" && (failed.Stage == wsman.StageSend || failed.Stage == wsman.StageReceive) {
+		problem.Stage = step
+	}
+	problem.Stage += " (" + w.Shell.URL + ")"
+	if hint := faultHint(err); hint != "" {
+		problem.Hint = hint
+	}
+	return problem
+}
+
+// stageWords spells the stages of a conversation for people.
+var stageWords = map[wsman.Stage]string{
+	wsman.StageConfigure:    "preparing WinRM",
+	wsman.StageResolve:      "resolving the host",
+	wsman.StageConnect:      "connecting to WinRM",
+	wsman.StageTLS:          "TLS with WinRM",
+	wsman.StageKDC:          "getting a Kerberos ticket",
+	wsman.StageAuthenticate: "logging on to WinRM",
+	wsman.StageSend:         "asking WinRM",
+	wsman.StageReceive:      "asking WinRM",
+}
+
+// faultHint says what to check for the faults that administrators meet.
+func faultHint(err error) string {
+	var fault *wsman.Fault
+	if !errors.As(err, &fault) {
+		return ""
+	}
+	switch fault.Code {
+	case wsman.CodeAccessDenied, 5:
+		return "The account may log on but not open a shell: it has to be a local administrator, or have Read and Execute in winrm configSDDL default"
+	case wsman.CodeMaxShellsPerUser, wsman.CodeMaxConcurrent:
+		return "Too many shells are open for this account on that host (MaxShellsPerUser): end stale wsmprovhost.exe and winrshost.exe processes"
+	case wsman.CodeFileNotFound:
+		return "Windows PowerShell is not at " + windowsPowerShell + " on that host"
+	}
+	return ""
+}

@@ -1,0 +1,152 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/masterzen/winrm"
+	"github.com/masterzen/winrm/soap"
+
+	"check_exchange_authcert/plugin/wsman"
+)
+
+// cleanUp is how long after the context's end the command may be terminated
+// and the shell deleted.
+const cleanUp = 800 * time.Millisecond
+
+// idleTimeout is when Windows deletes a shell that nobody asks any more: what
+// remains of a process that was killed.
+const idleTimeout = "PT180S"
+
+// operationTimeout is how long the host holds a question for output before it
+// says that there is none yet.
+const operationTimeout = "PT20S"
+
+// remoteShell is one Windows Remote Shell with one command. masterzen/winrm
+// (v0.0.0-20260407182533) drives its life; every message goes through post.
+type remoteShell struct {
+	ctx          context.Context
+	conversation *wsman.Conversation
+	step         string // what was being done, for errors
+
+	shell   *winrm.Shell
+	sent    chan struct{} // closed when the input is with the host
+	ended   bool          // the command has: it needs no signal
+	grace   context.Context
+	release context.CancelFunc
+	mutex   sync.Mutex
+}
+
+// run runs a command with one line of input and returns what it wrote.
+func (r *remoteShell) run(line, input string) (stdout, stderr []byte, err error) {
+	parameters := winrm.NewParameters(operationTimeout, "en-US", 153600)
+	parameters.TransportDecorator = func() winrm.Transporter { return r }
+	client, err := winrm.NewClientWithParameters(winrm.NewEndpoint("localhost", 5985, false, false, nil, nil, nil, 0), "", "", parameters)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.step = "opening a shell"
+	if r.shell, err = client.CreateShell(); err != nil {
+		return nil, nil, err
+	}
+	r.step, r.sent = "starting the collector", make(chan struct{})
+	command, err := r.shell.ExecuteWithContext(r.ctx, line)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.step = "running the collector"
+	var out, errOut bytes.Buffer
+	var copied sync.WaitGroup
+	copied.Go(func() { _, _ = io.Copy(&out, command.Stdout) })
+	copied.Go(func() { _, _ = io.Copy(&errOut, command.Stderr) })
+	_, _ = io.WriteString(command.Stdin, input) // what fails here fails for the output too
+	command.Wait()
+	copied.Wait()
+	_ = command.Close() // terminates it, unless it has ended
+	return out.Bytes(), errOut.Bytes(), command.Error()
+}
+
+// close deletes the shell.
+func (r *remoteShell) close() {
+	if r.shell != nil {
+		_ = r.shell.Close() // Windows deletes it after idleTimeout otherwise
+	}
+	if r.release != nil {
+		r.release()
+	}
+}
+
+// Transport has nothing to prepare: the conversation is made by then.
+func (*remoteShell) Transport(*winrm.Endpoint) error { return nil }
+
+// patch corrects what the library fixes: input comes from a pipe and not from
+// a console, no cmd.exe with its limit of 8191 characters stands in between,
+// no profile is loaded, and an abandoned shell goes away.
+var patch = strings.NewReplacer(
+	`"WINRS_CONSOLEMODE_STDIN">TRUE`, `"WINRS_CONSOLEMODE_STDIN">FALSE`,
+	`"WINRS_SKIP_CMD_SHELL">FALSE`, `"WINRS_SKIP_CMD_SHELL">TRUE`,
+	`"WINRS_NOPROFILE">FALSE`, `"WINRS_NOPROFILE">TRUE`,
+	`<rsp:InputStreams>`, `<rsp:IdleTimeOut>`+idleTimeout+`</rsp:IdleTimeOut><rsp:InputStreams>`,
+)
+
+// Post sends one message of the library. The input goes out in one message with
+// its end, before output is asked for: some hosts answer one question at a
+// time.
+func (r *remoteShell) Post(_ *winrm.Client, message *soap.SoapMessage) (string, error) {
+	text := patch.Replace(message.String())
+	ctx := r.ctx
+	switch action(text) {
+	case "Send":
+		defer close(r.sent)
+		text = strings.Replace(text, `Name="stdin"`, `Name="stdin" End="true"`, 1)
+	case "Receive":
+		select {
+		case <-r.sent:
+		case <-ctx.Done():
+		}
+	case "Signal":
+		if r.hasEnded() {
+			return "", nil
+		}
+		ctx = r.graceful()
+	case "Delete":
+		ctx = r.graceful()
+	}
+	answer, err := r.conversation.Do(ctx, []byte(text))
+	if err == nil && bytes.Contains(answer, []byte("CommandState/Done")) {
+		r.mutex.Lock()
+		r.ended = true
+		r.mutex.Unlock()
+	}
+	return string(answer), err
+}
+
+func (r *remoteShell) hasEnded() bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.ended
+}
+
+// graceful is the context for cleaning up: the check's own while that lasts,
+// then a short one of its own that all of the clean-up shares.
+func (r *remoteShell) graceful() context.Context {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.grace == nil {
+		r.grace, r.release = context.WithCancel(context.WithoutCancel(r.ctx))
+		stop := r.release
+		context.AfterFunc(r.ctx, func() { time.AfterFunc(cleanUp, stop) })
+	}
+	return r.grace
+}
+
+// action takes the last part of the message's wsa:Action.
+func action(text string) string {
+	_, rest, _ := strings.Cut(text, "Action")
+	rest, _, _ = strings.Cut(rest, "</")
+	return rest[strings.LastIndexByte(rest, '/')+1:]
+}
