@@ -16,8 +16,12 @@ import (
 
 // cli is the command line. Its help is the one in the README.
 type cli struct {
-	Snapshot string `group:"source" placeholder:"PATH" help:"A snapshot in JSON, a file or folder of Export-Clixml output, or - for standard input."`
+	Hostname []string `group:"source" short:"H" sep:"none" placeholder:"HOST" help:"An Exchange server, asked through WinRM; repeatable: the first that can be reached is asked."`
+	Local    bool     `group:"source" help:"Ask Exchange on this host with Windows PowerShell."`
+	Snapshot string   `group:"source" placeholder:"PATH" help:"A snapshot in JSON, what the collector printed, a file or folder of Export-Clixml output, or - for standard input."`
+	Via      string   `group:"source" default:"winrm" enum:"winrm" placeholder:"LIST" help:"How --hostname is asked: winrm (${default})."`
 
+	connection
 	Warning            authcert.Range             `group:"thresholds" short:"w" default:"60:" placeholder:"RANGE" help:"Days left of the current Auth Certificate; N means at least N (${default})."`
 	Critical           authcert.Range             `group:"thresholds" short:"c" default:"30:" placeholder:"RANGE" help:"The same, for CRITICAL (${default})."`
 	NextWarning        authcert.Range             `group:"thresholds" default:"120:" placeholder:"RANGE" help:"Days left of the next Auth Certificate (${default})."`
@@ -35,12 +39,14 @@ type cli struct {
 	Output       string      `group:"output" short:"o" default:"nagios" enum:"nagios,json" placeholder:"FORM" help:"nagios or json (${default})."`
 	Verbose      int         `group:"output" short:"v" type:"counter" help:"More detail; repeatable."`
 	Save         string      `group:"output" placeholder:"FILE" help:"Also write the snapshot that was judged (mode 0600)."`
+	Print        string      `group:"output" placeholder:"NAME" help:"Print an embedded file and exit 0: collector."`
 	ListFindings bool        `group:"output" help:"Print every finding that the check knows, and exit 0."`
 	Version      versionFlag `group:"output" short:"V" help:"Print the version, and exit 3."`
 }
 
 var groups = []kong.Group{
 	{Key: "source", Title: "Where the facts come from:"},
+	{Key: "connection", Title: "How to log on:"},
 	{Key: "thresholds", Title: "What to report:"},
 	{Key: "run", Title: "Run:"},
 	{Key: "output", Title: "Output:"},
@@ -48,14 +54,14 @@ var groups = []kong.Group{
 
 // parse reads the arguments. done is true when the answer, help or version,
 // has been written already.
-func (c *cli) parse(args []string, out io.Writer) (done bool, err error) {
+func (c *cli) parse(args []string, env func(string) string, out io.Writer) (done bool, err error) {
 	parser, err := kong.New(c,
 		kong.Name("check_exchange_authcert"),
 		kong.Description("Checks the OAuth certificate of an Exchange organization (the Auth Certificate). Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."),
 		kong.Writers(out, out),
 		kong.Exit(func(int) { done = true }),
 		kong.ExplicitGroups(groups),
-		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 100}),
+		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 120}),
 	)
 	if err != nil {
 		return false, err
@@ -64,11 +70,32 @@ func (c *cli) parse(args []string, out io.Writer) (done bool, err error) {
 	if done || err != nil {
 		return done, err
 	}
-	if c.Snapshot == "" && !c.ListFindings {
-		return false, errors.New("where do the facts come from? Name a snapshot with --snapshot PATH")
+	if c.ListFindings || c.Print != "" {
+		return false, nil
 	}
 	policy := c.policy()
-	return false, policy.Validate()
+	return false, errors.Join(c.oneSource(env), policy.Validate())
+}
+
+// oneSource sees that the facts come from exactly one place. PRTG's own device
+// is the host when nothing else is named.
+func (c *cli) oneSource(env func(string) string) error {
+	if host := env("prtg_host"); host != "" && len(c.Hostname) == 0 && !c.Local && c.Snapshot == "" {
+		c.Hostname = []string{host}
+	}
+	named := 0
+	for _, is := range []bool{len(c.Hostname) > 0, c.Local, c.Snapshot != ""} {
+		if is {
+			named++
+		}
+	}
+	switch named {
+	case 0:
+		return errors.New("where do the facts come from? Name a server with --hostname HOST, a file with --snapshot PATH, or --local")
+	case 1:
+		return nil
+	}
+	return errors.New("--hostname, --local and --snapshot exclude each other")
 }
 
 // policy is what the user wants to be told about.

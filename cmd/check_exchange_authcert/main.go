@@ -17,7 +17,7 @@ func main() {
 	// A reader that has gone away is an error of the write, not a silent death.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := program{args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, now: time.Now}.run(ctx)
+	code := program{args: os.Args[1:], env: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, now: time.Now}.run(ctx)
 	stop()
 	os.Exit(code)
 }
@@ -25,6 +25,7 @@ func main() {
 // program is one run: all that it has of the process. Tests make their own.
 type program struct {
 	args   []string
+	env    func(string) string
 	stdin  io.Reader
 	stdout io.Writer
 	now    func() time.Time
@@ -51,7 +52,7 @@ func (p program) answer(ctx context.Context, out *bytes.Buffer) (code int) {
 		}
 	}()
 	var c cli
-	done, err := c.parse(p.args, out)
+	done, err := c.parse(p.args, p.env, out)
 	switch {
 	case err != nil:
 		return unknown(out, fmt.Sprintf("%v (--help shows the options)", err))
@@ -59,6 +60,8 @@ func (p program) answer(ctx context.Context, out *bytes.Buffer) (code int) {
 		return authcert.Unknown.Code()
 	case c.ListFindings:
 		return listFindings(out)
+	case c.Print != "":
+		return printEmbedded(out, c.Print)
 	}
 	return p.check(ctx, &c, out)
 }

@@ -22,6 +22,7 @@ func TestReadme(t *testing.T) {
 	}
 	text := string(data)
 	want := text
+	t.Setenv("COLUMNS", "120") // how wide the README shows the help
 	_, help := call(t, nil, "--help")
 	want = fill(t, want, "help", "```\n"+help+"```")
 	_, example := call(t, nil, "--snapshot", "../../testdata/snapshots/trouble.json", "--timeout", "30")

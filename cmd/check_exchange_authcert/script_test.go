@@ -72,7 +72,7 @@ var start = time.Date(2026, 11, 23, 12, 1, 0, 0, time.UTC)
 func call(t *testing.T, stdin io.Reader, args ...string) (code int, output string) {
 	t.Helper()
 	var out bytes.Buffer
-	p := program{args: args, stdin: stdin, stdout: &out, now: func() time.Time { return start }}
+	p := program{args: args, stdin: stdin, stdout: &out, env: func(string) string { return "" }, now: func() time.Time { return start }}
 	code = p.run(context.Background())
 	return code, out.String()
 }
@@ -87,7 +87,7 @@ func TestUnwrittenAnswerIsNotOK(t *testing.T) {
 		snapshot string
 		want     int
 	}{{"healthy", 3}, {"expiring", 1}, {"trouble", 2}} {
-		p := program{args: []string{"--snapshot", "../../testdata/snapshots/" + row.snapshot + ".json"}, stdout: broken{}, now: func() time.Time { return start }}
+		p := program{args: []string{"--snapshot", "../../testdata/snapshots/" + row.snapshot + ".json"}, stdout: broken{}, env: func(string) string { return "" }, now: func() time.Time { return start }}
 		if got := p.run(context.Background()); got != row.want {
 			t.Errorf("%s with a full disk: exit code %d, want %d", row.snapshot, got, row.want)
 		}
@@ -111,7 +111,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var out bytes.Buffer
-	code := program{args: []string{"--snapshot", "-"}, stdin: silent, stdout: &out, now: func() time.Time { return start }}.run(ctx)
+	code := program{args: []string{"--snapshot", "-"}, stdin: silent, stdout: &out, env: func(string) string { return "" }, now: func() time.Time { return start }}.run(ctx)
 	if code != 3 || !strings.Contains(out.String(), "interrupted by a signal") {
 		t.Errorf("exit code %d, output %q; want 3 and the signal named", code, out.String())
 	}

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +30,11 @@ func (p program) check(ctx context.Context, c *cli, out *bytes.Buffer) int {
 	if !c.At.IsZero() {
 		at = c.At.Time
 	}
-	facts := &keeper{Source: source.File{Path: c.Snapshot, Stdin: p.stdin}}
+	chosen, err := p.source(c)
+	if err != nil {
+		return unknown(out, explain(err))
+	}
+	facts := &keeper{Source: chosen}
 	result := plugin.Check(ctx, facts, c.policy(), at)
 	if c.Save != "" {
 		result.Notes = append(result.Notes, save(c.Save, facts.snap.Load()))
@@ -39,11 +47,50 @@ func (p program) check(ctx context.Context, c *cli, out *bytes.Buffer) int {
 	return result.StatusCode
 }
 
+// explain adds to an error what to do about it, where that is known.
+func explain(err error) string {
+	var problem *authcert.Problem
+	if !errors.As(err, &problem) {
+		return err.Error()
+	}
+	return fmt.Sprintf("%s: %v. %s", problem.Stage, problem, problem.Hint)
+}
+
 func write(out io.Writer, c *cli, result authcert.Result) error {
 	if c.Output == "json" {
 		return render.JSON(out, result)
 	}
 	return render.Nagios(out, result, c.Verbose)
+}
+
+// source is where the command line says the facts are.
+func (p program) source(c *cli) (plugin.Source, error) {
+	if c.Snapshot != "" {
+		return source.File{Path: c.Snapshot, Stdin: p.stdin}, nil
+	}
+	account, err := c.account(p.env)
+	if err != nil {
+		return nil, err
+	}
+	if c.Local {
+		return source.PowerShell{Exchange: c.exchange("", account), Hide: secretVariables}, nil
+	}
+	return c.hosts(account)
+}
+
+// embedded are the files that the program carries, by the name that --print
+// knows.
+var embedded = map[string]func() string{
+	"collector": source.Collector,
+}
+
+func printEmbedded(out io.Writer, name string) int {
+	content, known := embedded[name]
+	if !known {
+		return unknown(out, fmt.Sprintf("--print %s: known are %s", name, strings.Join(slices.Sorted(maps.Keys(embedded)), ", ")))
+	}
+	fmt.Fprint(out, content())
+	return authcert.OK.Code()
 }
 
 func listFindings(out io.Writer) int {

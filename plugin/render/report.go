@@ -16,8 +16,8 @@ var budgets = []int{3200, 14 << 10, 56 << 10}
 func report(result authcert.Result, verbosity int) string {
 	verbosity = min(max(verbosity, 0), len(budgets)-1)
 	page := &page{budget: budgets[verbosity]}
-	if result.Failure != nil && result.Failure.Hint != "" {
-		page.block([]string{"Do: " + result.Failure.Hint})
+	if result.Failure != nil {
+		page.block(failure(result.Failure))
 	}
 	groups := group(result.Findings, verbosity)
 	for i, g := range groups {
@@ -35,6 +35,15 @@ func report(result authcert.Result, verbosity int) string {
 		page.section("Read from:", origin(result))
 	}
 	return strings.Join(page.lines, "\n")
+}
+
+// failure says why there are no facts, whole, and what to do.
+func failure(p *authcert.Problem) []string {
+	lines := []string{fmt.Sprintf("[%s] %s: %s", authcert.Unknown, p.Stage, p.Error())}
+	if p.Hint != "" {
+		lines = append(lines, "  Do: "+p.Hint)
+	}
+	return lines
 }
 
 // page collects lines up to a budget.

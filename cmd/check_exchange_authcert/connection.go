@@ -1,0 +1,149 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"check_exchange_authcert/plugin"
+	"check_exchange_authcert/plugin/source"
+	"check_exchange_authcert/plugin/wsman"
+)
+
+// connection is how a host is reached and logged on to.
+type connection struct {
+	Username            string   `group:"connection" short:"u" placeholder:"NAME" help:"user@REALM means Kerberos, DOMAIN\\user or a bare name NTLM. The password comes from --credentials or CHECK_EXCHANGE_AUTHCERT_PASSWORD."`
+	Auth                string   `group:"connection" default:"auto" enum:"auto,kerberos,ntlm,basic" placeholder:"WAY" help:"kerberos, ntlm, or basic over verified https (${default}: by the user's name). Nothing falls back to another way."`
+	Credentials         string   `group:"connection" placeholder:"FILE" help:"Lines username = …, password = … and domain = …; not readable by every account."`
+	Keytab              string   `group:"connection" placeholder:"FILE" help:"Kerberos with a keytab instead of a password."`
+	Ccache              string   `group:"connection" placeholder:"FILE" help:"Kerberos with a credential cache instead of a password."`
+	Krb5Conf            string   `group:"connection" name:"krb5-conf" placeholder:"FILE" help:"A krb5.conf for realm and KDCs; none is read unless it is named."`
+	Kdc                 []string `group:"connection" sep:"none" placeholder:"HOST" help:"A KDC, instead of those that DNS names; repeatable."`
+	ExchangeUsername    string   `group:"connection" placeholder:"NAME" help:"Another account for Exchange's own PowerShell endpoint; its password comes from CHECK_EXCHANGE_AUTHCERT_EXCHANGE_PASSWORD."`
+	ExchangeCredentials string   `group:"connection" placeholder:"FILE" help:"The same, from a file."`
+	ExchangeURL         string   `group:"connection" name:"exchange-url" placeholder:"URL" help:"Exchange's PowerShell endpoint; {host} stands for the host (http://{host}/PowerShell/, with --https https)."`
+	Port                int      `group:"connection" short:"p" placeholder:"PORT" help:"WinRM's port (5985, with --https 5986)."`
+	HTTPS               bool     `group:"connection" name:"https" help:"TLS for WinRM and for Exchange's endpoint."`
+	CAFile              string   `group:"connection" name:"ca-file" placeholder:"FILE" help:"Trust these certificates (PEM) only."`
+	TLSServerName       string   `group:"connection" name:"tls-server-name" placeholder:"NAME" help:"The name in the host's certificate, if it is another."`
+	Insecure            bool     `group:"connection" help:"Do not verify the host's TLS certificate."`
+}
+
+// Variables of the environment that hold secrets.
+const (
+	passwordVariable         = "CHECK_EXCHANGE_AUTHCERT_PASSWORD"          //nolint:gosec // the name of a variable
+	exchangePasswordVariable = "CHECK_EXCHANGE_AUTHCERT_EXCHANGE_PASSWORD" //nolint:gosec // the name of a variable
+	prtgPasswordVariable     = "prtg_windowspassword"                      //nolint:gosec // the name of a variable
+)
+
+var secretVariables = []string{passwordVariable, exchangePasswordVariable, prtgPasswordVariable}
+
+// accounts are who logs on to the host, and to Exchange's endpoint.
+type accounts struct {
+	host, exchange source.Credentials
+}
+
+// account puts names, files and environment together. What stands on the
+// command line wins; PRTG's values come last.
+func (c *connection) account(env func(string) string) (accounts, error) {
+	var a accounts
+	var err error
+	switch {
+	case c.Credentials != "":
+		a.host, err = source.ReadCredentials(c.Credentials)
+	case c.Username != "":
+		a.host = source.NewCredentials(c.Username, "", env(passwordVariable))
+	case c.Keytab == "" && c.Ccache == "":
+		a.host = source.NewCredentials(env("prtg_windowsuser"), env("prtg_windowsdomain"), env(prtgPasswordVariable))
+	}
+	if err != nil {
+		return a, err
+	}
+	if c.Username != "" {
+		a.host.Username = c.Username
+	}
+	switch {
+	case c.ExchangeCredentials != "":
+		a.exchange, err = source.ReadCredentials(c.ExchangeCredentials)
+	case c.ExchangeUsername != "":
+		a.exchange = source.NewCredentials(c.ExchangeUsername, "", env(exchangePasswordVariable))
+	default:
+		a.exchange = a.host
+	}
+	return a, err
+}
+
+// hosts are the named hosts, asked through WinRM.
+func (c *cli) hosts(a accounts) (plugin.Source, error) {
+	auth := c.auth(a.host.Username)
+	withTicket := c.Keytab != "" || c.Ccache != ""
+	switch {
+	case !withTicket && (a.host.Username == "" || !a.host.HasPassword()):
+		return nil, fmt.Errorf("no account or no password: name a file with --credentials, or a --username and its password in %s", passwordVariable)
+	case withTicket && auth != wsman.AuthKerberos:
+		return nil, errors.New("--keytab and --ccache are for Kerberos: give --username as user@REALM")
+	case !a.exchange.HasPassword():
+		return nil, fmt.Errorf("through WinRM the host needs a password to log on to Exchange's endpoint (a ticket does not go further than the host): name a file with --exchange-credentials, or --exchange-username and its password in %s", exchangePasswordVariable)
+	}
+	var hosts source.FirstReachable
+	for _, host := range c.Hostname {
+		address := net.JoinHostPort(strings.Trim(host, "[]"), fmt.Sprint(c.port()))
+		hosts = append(hosts, source.Host{Address: address, Source: source.WinRM{
+			Shell: wsman.Config{
+				URL: c.scheme() + "://" + address + "/wsman", Auth: auth,
+				Username: a.host.Username, Domain: a.host.Domain, Password: a.host.Secret(),
+				Kerberos:  wsman.Kerberos{KDCs: c.Kdc, Keytab: c.Keytab, CCache: c.Ccache, ConfigFile: c.Krb5Conf},
+				TLS:       wsman.TLS{CAFile: c.CAFile, ServerName: c.TLSServerName, Insecure: c.Insecure},
+				UserAgent: "check_exchange_authcert",
+			},
+			Exchange: c.exchange(host, a),
+		}})
+	}
+	return hosts, nil
+}
+
+// auth chooses by the user's name unless the way is given.
+func (c *connection) auth(username string) wsman.Auth {
+	switch {
+	case c.Auth != "auto":
+		return wsman.Auth(c.Auth)
+	case strings.Contains(username, "@"), username == "" && (c.Keytab != "" || c.Ccache != ""):
+		return wsman.AuthKerberos
+	}
+	return wsman.AuthNTLM
+}
+
+// exchange is Exchange's endpoint as the collector asks it. Without an URL the
+// collector takes that of the host it runs on.
+func (c *connection) exchange(host string, a accounts) source.Exchange {
+	url := c.ExchangeURL
+	if url == "" && c.HTTPS {
+		url = "https://{host}/PowerShell/"
+	}
+	return source.Exchange{
+		URL: strings.ReplaceAll(url, "{host}", cmp.Or(host, "localhost")), Account: a.exchange, Insecure: c.Insecure,
+		Ports: []int{backEndPort},
+	}
+}
+
+// backEndPort is the one port whose certificate every check looks at.
+const backEndPort = 444
+
+func (c *connection) scheme() string {
+	if c.HTTPS {
+		return "https"
+	}
+	return "http"
+}
+
+func (c *connection) port() int {
+	switch {
+	case c.Port != 0:
+		return c.Port
+	case c.HTTPS:
+		return 5986
+	}
+	return 5985
+}
