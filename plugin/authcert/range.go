@@ -28,17 +28,13 @@ var rangeNumber = regexp.MustCompile(`^-?[0-9]{1,15}(\.[0-9]{1,6})?$`)
 func ParseDaysRange(text string) (Range, error) {
 	body, inside := strings.CutPrefix(text, "@")
 	lower, upper, isRange := strings.Cut(body, ":")
-	if !isRange && !inside {
-		upper = "" // N means N:
-		if strings.HasPrefix(lower, "-") {
-			return Range{}, fmt.Errorf("range %q: a number of days is not negative (a range may be: %q)", text, lower+":")
-		}
-	}
-	if !isRange && inside {
-		lower, upper = "0", body // @N means @0:N
-	}
-	if lower == "" && upper == "" {
+	switch {
+	case lower == "" && upper == "", lower == "~" && !isRange:
 		return Range{}, fmt.Errorf("range %q: want a number of days, as in 60, or [@]start:end, as in 60:", text)
+	case !isRange && strings.HasPrefix(lower, "-"):
+		return Range{}, fmt.Errorf("range %q: a number of days is not negative (a range may be: %q)", text, lower+":")
+	case !isRange && inside:
+		lower, upper = "0", body // @N means @0:N; N alone means N:
 	}
 	r := Range{inside: inside}
 	var err error
@@ -65,7 +61,8 @@ func rangeEnd(text, infinite string, infinity, absent float64) (float64, error) 
 	case !rangeNumber.MatchString(text):
 		return 0, fmt.Errorf("%q is not a number", text)
 	}
-	return strconv.ParseFloat(text, 64)
+	n, err := strconv.ParseFloat(text, 64)
+	return n + 0, err // -0 is 0
 }
 
 // Alerts tells whether a value violates the range.
