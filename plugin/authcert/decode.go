@@ -3,11 +3,14 @@ package authcert
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
+	"unicode/utf16"
 )
 
 // List is a JSON array; a single value where an array is expected is a list of
@@ -31,8 +34,9 @@ func (l *List[T]) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// DER is a certificate's bytes, base64 in JSON. Text that is not base64 reads
-// as no bytes: one certificate that is none must not cost the whole snapshot.
+// DER is a certificate's bytes, base64 in JSON. Text that is not base64 stays
+// as it is: one certificate that is none must not cost the whole snapshot, nor
+// look like none at all.
 type DER []byte
 
 // UnmarshalJSON reads base64 text, blanks in it ignored, and null.
@@ -42,12 +46,14 @@ func (d *DER) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("rawData: %w", err)
 	}
 	*d = nil
-	if text == nil {
+	if text == nil || strings.TrimSpace(*text) == "" {
 		return nil
 	}
-	if raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(*text), "")); err == nil {
-		*d = raw
+	raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(*text), ""))
+	if err != nil {
+		raw = []byte(*text)
 	}
+	*d = raw
 	return nil
 }
 
@@ -84,7 +90,7 @@ func (s *Services) UnmarshalJSON(data []byte) error {
 // spelling. Unknown fields are ignored. An error says what is wrong and, where
 // it can, in which line.
 func DecodeSnapshot(data []byte) (*Snapshot, error) {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // Windows editors leave a byte order mark
+	data = plainUTF8(data)
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, errors.New("the snapshot is empty")
 	}
@@ -96,7 +102,23 @@ func DecodeSnapshot(data []byte) (*Snapshot, error) {
 	if _, err := decoder.Token(); err != io.EOF {
 		return nil, fmt.Errorf("line %d: more than one JSON document", lineAt(data, decoder.InputOffset()))
 	}
-	return snap, validate(snap)
+	if err := validate(snap); err != nil {
+		return nil, err
+	}
+	return snap, nil
+}
+
+// plainUTF8 takes away what Windows puts around text: editors begin it with a
+// byte order mark, and ">" of Windows PowerShell writes UTF-16.
+func plainUTF8(data []byte) []byte {
+	if rest, marked := bytes.CutPrefix(data, []byte("\xff\xfe")); marked {
+		units := make([]uint16, len(rest)/2)
+		for i := range units {
+			units[i] = binary.LittleEndian.Uint16(rest[2*i:])
+		}
+		return []byte(string(utf16.Decode(units)))
+	}
+	return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 }
 
 // explainJSON turns the decoder's errors into a line number and plain words.
@@ -109,19 +131,49 @@ func explainJSON(data []byte, err error) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("line %d: not JSON: %w", lineAt(data, syntax.Offset), err)
 	case errors.As(err, &wrongType):
-		return fmt.Errorf("a %s where %s was expected in %q", wrongType.Value, jsonKind(wrongType), wrongType.Field)
+		return explainType(wrongType, err)
 	}
 	return err
 }
 
-func jsonKind(e *json.UnmarshalTypeError) string {
-	switch e.Type.Kind().String() {
-	case "struct", "ptr":
-		return "an object"
-	case "slice":
-		return "a list"
+// explainType names the field as well as it can: one that reads itself (a date,
+// a thumbprint, a list) hides where it is, and then err says what it is.
+func explainType(e *json.UnmarshalTypeError, err error) error {
+	where := "in the snapshot"
+	switch {
+	case e.Field != "":
+		where = fmt.Sprintf("in %q", e.Field)
+	case err != error(e):
+		what, _, _ := strings.Cut(err.Error(), ":")
+		where = "for " + what
 	}
-	return "a " + e.Type.Kind().String()
+	return fmt.Errorf("%s where %s was expected %s", article(e.Value), jsonKind(e.Type), where)
+}
+
+func jsonKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Struct, reflect.Pointer:
+		return "an object"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Int:
+		return "a whole number"
+	}
+	return article(t.Kind().String())
+}
+
+// article turns the decoder's name of a JSON value into words: "array" is "a
+// list", "bool" is "true or false".
+func article(value string) string {
+	switch {
+	case value == "array":
+		return "a list"
+	case value == "object":
+		return "an object"
+	case value == "bool":
+		return "true or false"
+	}
+	return "a " + value
 }
 
 func lineAt(data []byte, offset int64) int {
