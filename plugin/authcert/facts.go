@@ -2,8 +2,6 @@ package authcert
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -21,21 +19,6 @@ type facts struct {
 	current, next, previous authCert
 }
 
-// server is one judged server.
-type server struct {
-	*Server
-	short     string // for people
-	installed []*installed
-	malformed int  // entries whose RawData is no certificate
-	complete  bool // the list was read whole: what is not in it is not there
-}
-
-// installed is one certificate on one server.
-type installed struct {
-	*Certificate
-	*x509Cert
-}
-
 // authCert is a certificate that AuthConfig names, and where it is.
 type authCert struct {
 	role       string
@@ -44,16 +27,6 @@ type authCert struct {
 	holders    []*server
 	missing    []*server // readable servers without it
 	noKey      []*server // holders known to lack the private key
-}
-
-// on finds a certificate by thumbprint.
-func (s *server) on(thumbprint Thumbprint) *installed {
-	for _, cert := range s.installed {
-		if cert.thumbprint == thumbprint {
-			return cert
-		}
-	}
-	return nil
 }
 
 // gather makes a snapshot ready for the rules. The snapshot is not changed.
@@ -74,75 +47,6 @@ func gather(snap *Snapshot, policy Policy, now time.Time) *facts {
 		}
 	}
 	return f
-}
-
-// addServer takes one server in, unless it is excluded or not of a kind that
-// needs the Auth Certificate. A server that is listed twice is judged once, on
-// all that was found: an error on either entry stands.
-func (f *facts) addServer(facts *Server, byName map[string]*server) {
-	name := strings.ToLower(facts.FQDN)
-	if f.policy.excludes(name) {
-		f.excluded++
-		f.skipped = append(f.skipped, facts.FQDN+" is excluded")
-		return
-	}
-	if why := notJudged(facts); why != "" {
-		f.skipped = append(f.skipped, fmt.Sprintf("%s is skipped: %s", facts.FQDN, why))
-		return
-	}
-	s := byName[name]
-	if s == nil {
-		merged := *facts
-		short, _, _ := strings.Cut(facts.FQDN, ".")
-		s = &server{Server: &merged, short: strings.ToLower(short)}
-		byName[name] = s
-		f.servers = append(f.servers, s)
-	} else {
-		f.skipped = append(f.skipped, facts.FQDN+" is listed twice: judged once, on both entries")
-		s.merge(facts)
-	}
-	for i := range facts.Certificates {
-		f.addCertificate(s, &facts.Certificates[i])
-	}
-}
-
-// merge takes over what a second entry of the same server knows.
-func (s *server) merge(other *Server) {
-	if s.Error == nil {
-		s.Error = other.Error
-	}
-	if s.InternalTransportCertificateThumbprint == "" {
-		s.InternalTransportCertificateThumbprint = other.InternalTransportCertificateThumbprint
-	}
-	if s.Published == nil {
-		s.Published = other.Published
-	}
-	s.Served = append(slices.Clone(s.Served), other.Served...)
-}
-
-func (f *facts) addCertificate(s *server, cert *Certificate) {
-	parsed := f.certs.parse(cert.RawData)
-	switch {
-	case parsed == nil:
-		s.malformed++
-	case s.on(parsed.thumbprint) == nil:
-		s.installed = append(s.installed, &installed{cert, parsed})
-	}
-}
-
-// notJudged says why a server needs no Auth Certificate: it is an Edge
-// Transport server or older than 2013. What cannot be read does not drop it.
-func notJudged(s *Server) string {
-	roles := strings.FieldsFunc(strings.ToLower(s.Role), func(r rune) bool { return r == ',' || r == ' ' })
-	if len(roles) > 0 && !slices.Contains(roles, "mailbox") && !slices.Contains(roles, "clientaccess") {
-		return fmt.Sprintf("its role is %s, not mailbox or client access", s.Role)
-	}
-	version := strings.TrimPrefix(strings.ToLower(s.AdminDisplayVersion), "version ")
-	major, _, found := strings.Cut(version, ".")
-	if found && major != "15" && strings.Trim(major, "0123456789") == "" {
-		return fmt.Sprintf("%s is not Exchange 2013 or later", s.AdminDisplayVersion)
-	}
-	return ""
 }
 
 // locate looks a thumbprint up on every server.
@@ -175,6 +79,18 @@ func (f *facts) effective() Instant {
 	return f.AuthConfig.NextCertificateEffectiveDate
 }
 
+// whenCurrent says when next becomes current, and by then its problem hurts.
+func (f *facts) whenCurrent() string {
+	at := f.effective()
+	switch {
+	case !at.Known():
+		return "it has no date from which it would be current"
+	case at.After(f.now):
+		return fmt.Sprintf("it becomes current on %s, in %s", at, between(f.now, at.Time))
+	}
+	return fmt.Sprintf("it was to become current on %s, %s ago: Exchange may switch to it at any time", at, between(at.Time, f.now))
+}
+
 // urgent tells whether next becomes effective within the lead time, or already
 // should have.
 func (f *facts) urgent() bool {
@@ -191,12 +107,10 @@ func (f *facts) overdue() bool {
 // soundRollover tells whether the next certificate will take over from the
 // current one in time and everywhere, so that its end needs nobody's attention.
 func (f *facts) soundRollover() bool {
-	next, at := f.next, f.effective()
-	return f.current.x509Cert != nil && next.x509Cert != nil && at.Known() &&
+	next := f.next
+	return f.current.x509Cert != nil && next.x509Cert != nil &&
 		len(next.missing) == 0 && len(next.noKey) == 0 &&
-		!next.NotBefore.After(at.Time) &&
-		at.Before(f.current.NotAfter) &&
-		next.NotAfter.After(f.current.NotAfter) &&
+		f.effectiveInTime() && next.NotAfter.After(f.current.NotAfter) &&
 		!f.overdue()
 }
 

@@ -19,6 +19,8 @@ type Finding struct {
 	// blocks are the facets that cannot be judged while this stands: it is
 	// reported even when its own facet was not asked for.
 	blocks []Facet
+	// internal marks a rule that failed: no override of its state applies.
+	internal bool
 }
 
 // newFinding starts a finding; the rule table fills in ID, Facet and Reference.
@@ -41,7 +43,7 @@ func (f Finding) blocking(facets ...Facet) Finding {
 	return f
 }
 
-// unless picks the state: worse when the condition holds, else usual.
+// stateIf picks the state: worse when the condition holds, else usual.
 func stateIf(worse bool, then, usual Status) Status {
 	if worse {
 		return then

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,11 +16,12 @@ type Instant struct{ time.Time }
 
 // At makes an Instant of a time. What Windows writes for "never" (year 1, or
 // 1601, where FILETIME begins) is unknown, and so is a year of five digits.
+// Fractions of a second are cut off: neither JSON form carries them.
 func At(t time.Time) Instant {
 	if year := t.UTC().Year(); year <= 1601 || year > 9999 {
 		return Instant{}
 	}
-	return Instant{t.UTC()}
+	return Instant{t.UTC().Truncate(time.Second)}
 }
 
 // Known tells whether there is an instant at all.
@@ -44,6 +46,7 @@ var instantLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999",
 
 // ParseInstant reads ISO 8601 and "/Date(ms)/". Blank text is unknown.
 func ParseInstant(text string) (Instant, error) {
+	text = strings.TrimSpace(text)
 	if text == "" {
 		return Instant{}, nil
 	}

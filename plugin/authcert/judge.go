@@ -38,7 +38,7 @@ func (f *facts) findings() []Finding {
 			if !f.wanted(rule, finding) {
 				continue
 			}
-			if state, overridden := f.policy.States[rule.ID]; overridden {
+			if state, overridden := f.policy.States[rule.ID]; overridden && !finding.internal {
 				finding.Status = state
 			}
 			found = append(found, finding)
@@ -54,7 +54,9 @@ func (r Rule) apply(f *facts) (found []Finding) {
 	defer func() {
 		if recover() != nil {
 			brief := "internal error in the rule " + r.ID
-			found = []Finding{newFinding(Unknown, brief, brief, "Please report it with the snapshot that --save writes").blocking(Facets()...)}
+			failed := newFinding(Unknown, brief, brief+": what it judges is not known", "Please report it with the snapshot that --save writes").blocking(Facets()...)
+			failed.internal = true
+			found = []Finding{failed}
 		}
 		for i := range found {
 			found[i].ID, found[i].Facet, found[i].Reference = r.ID, r.Facet, r.Reference
@@ -76,7 +78,7 @@ func (f *facts) status(findings []Finding) Status {
 	for _, finding := range findings {
 		status = Worst(status, finding.Status)
 	}
-	if len(f.unjudged()) > 0 {
+	if len(f.unjudged()) > 0 || len(f.policy.Only) == 0 {
 		status = Worst(status, Unknown)
 	}
 	return status
@@ -94,9 +96,6 @@ func (f *facts) unjudged() []Facet {
 		if !evidence[facet] {
 			missing = append(missing, facet)
 		}
-	}
-	if len(f.policy.Only) == 0 {
-		missing = append(missing, "anything")
 	}
 	return missing
 }

@@ -46,7 +46,7 @@ func (f *facts) certificateNotes(add func(string, ...any)) {
 		if c.SignatureAlgorithm.String() == "SHA1-RSA" {
 			add("the current certificate is signed with SHA-1, as Exchange setup does; the next one will have SHA-256")
 		}
-		lifetime := int(c.NotAfter.Sub(c.NotBefore).Hours() / 24)
+		lifetime := wholeDays(c.NotBefore, c.NotAfter)
 		if least, ok := f.policy.Warning.minimum(); ok && float64(lifetime) <= least {
 			add("--warning %s is not less than the %d days for which the current certificate was made: it always warns", f.policy.Warning, lifetime)
 		}
@@ -71,26 +71,21 @@ func (f *facts) certificateNotes(add func(string, ...any)) {
 // evidenceNotes say what was not looked at.
 func (f *facts) evidenceNotes(add func(string, ...any)) {
 	for i := range f.Errors {
-		if p := &f.Errors[i]; p.Stage != StageAuthConfig && p.Stage != StageServers {
-			add("not known (%s): %s", p.Stage, p.Error())
+		p := &f.Errors[i]
+		if p.Stage == StageServers || (p.Stage == StageAuthConfig && f.AuthConfig == nil) {
+			continue // a finding says so
 		}
+		add("not known (%s): %s", p.Stage, p.Error())
 	}
-	noKeyFacts := 0
-	for _, s := range f.current.holders {
-		if s.on(f.current.thumbprint).HasPrivateKey == nil {
-			noKeyFacts++
-		}
-	}
-	if noKeyFacts > 0 {
-		add("private key of the current certificate not checked on %s", plural(noKeyFacts, "server"))
-	}
+	f.keyNotes(f.current, add)
+	f.keyNotes(f.next, add)
 	for _, s := range f.servers {
 		for _, served := range s.Served {
-			if served.Error != nil {
-				add("port %d of %s not checked: %s", served.Port, s.FQDN, served.Error.Error())
+			if why := f.unread(served); why != "" {
+				add("port %d of %s not checked: %s", served.Port, s.FQDN, why)
 			}
 		}
-		if p := s.Published; p != nil && p.HTTPStatus != http.StatusOK && p.HTTPStatus != http.StatusInternalServerError {
+		if p := s.Published; p != nil && p.HTTPStatus != http.StatusInternalServerError && (p.HTTPStatus != http.StatusOK || p.unread()) {
 			add("published metadata of %s not checked: %s", s.FQDN, p.why())
 		}
 	}
@@ -99,9 +94,39 @@ func (f *facts) evidenceNotes(add func(string, ...any)) {
 	}
 }
 
+// keyNotes say what is not known of a certificate's key.
+func (f *facts) keyNotes(c authCert, add func(string, ...any)) {
+	unknown := 0
+	for _, s := range c.holders {
+		if s.on(c.thumbprint).HasPrivateKey == nil {
+			unknown++
+		}
+	}
+	if unknown > 0 {
+		add("private key of the %s certificate not checked on %s", c.role, plural(unknown, "server"))
+	}
+	if c.x509Cert != nil && !c.keyKnown() {
+		add("public key of the %s certificate not checked: it is of a kind that this program cannot read", c.role)
+	}
+}
+
+// unread says why a handshake told nothing, if so.
+func (f *facts) unread(served Served) string {
+	switch {
+	case served.Error != nil:
+		return served.Error.Error()
+	case len(served.RawData) > 0 && f.certs.parse(served.RawData) == nil:
+		return "what it served is no certificate"
+	}
+	return ""
+}
+
 func (p *Published) why() string {
-	if p.Error != nil {
+	switch {
+	case p.Error != nil:
 		return p.Error.Error()
+	case p.HTTPStatus == http.StatusOK:
+		return "which certificate it names is not known"
 	}
 	return fmt.Sprintf("HTTP %d", p.HTTPStatus)
 }

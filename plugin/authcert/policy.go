@@ -69,6 +69,9 @@ func (p *Policy) Validate() error {
 	if err := ordered("selfsigned-", p.SelfSignedWarning, p.SelfSignedCritical); err != nil {
 		return err
 	}
+	if p.ReplicationGrace < 0 || p.MaxAge < 0 {
+		return fmt.Errorf("--replication-grace %s and --max-age %s: a duration is not negative", p.ReplicationGrace, p.MaxAge)
+	}
 	for id := range p.States {
 		if _, ok := ruleByID(id); !ok {
 			return fmt.Errorf("no finding is called %q (--list-findings shows them all)", id)

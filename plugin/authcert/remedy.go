@@ -2,6 +2,7 @@ package authcert
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -25,7 +26,9 @@ const (
 const (
 	makeCertificate = `$new = New-ExchangeCertificate -KeySize 2048 -PrivateKeyExportable $true -SubjectName '` + authSubject +
 		`' -FriendlyName 'Microsoft Exchange Server Auth Certificate' -DomainName @()  # answer N: do not overwrite the default SMTP certificate`
-	askPassword = `$pw = Read-Host -AsSecureString 'A password for the export'`
+	// newEffective leaves Exchange the 48 hours that it wants for replication.
+	newEffective = `(Get-Date).ToUniversalTime().AddHours(49)`
+	askPassword  = `$pw = Read-Host -AsSecureString 'A password for the export'`
 	// mostNames is how many servers a command names; a longer list is asked
 	// from Exchange.
 	mostNames  = 8
@@ -49,89 +52,82 @@ func onServers(servers []*server, commands, comment string) string {
 	return fmt.Sprintf("Invoke-Command -ComputerName %s { %s }%s", computers(servers), commands, comment)
 }
 
-// stage makes a new certificate and lets Exchange roll over to it by itself.
-func (f *facts) stage() []string {
-	return append([]string{
-		makeCertificate,
-		`Set-AuthConfig -NewCertificateThumbprint $new.Thumbprint -NewCertificateEffectiveDate (Get-Date).ToUniversalTime().AddHours(49)  # Exchange replicates it within a site and makes it current by itself`,
-		onServers(f.servers, recycle, "  # once it is current"),
-	}, f.upload()...)
-}
-
-// replace makes a new certificate current at once.
-func (f *facts) replace() []string {
-	return append([]string{
-		makeCertificate,
-		`Set-AuthConfig -NewCertificateThumbprint $new.Thumbprint -NewCertificateEffectiveDate (Get-Date).ToUniversalTime()  # answer Y`,
-	}, f.publish()...)
-}
-
-// publish makes the configured next certificate current at once.
-func (f *facts) publish() []string {
-	return append([]string{
-		`Set-AuthConfig -PublishCertificate`,
-		`Set-AuthConfig -ClearPreviousCertificate`,
-		onServers(f.servers, "Restart-Service MSExchangeServiceHost; "+recycle, "  # it may take an hour until every server signs with it"),
-	}, f.upload()...)
-}
-
-// takeOver makes next current at once when it is fit for that, else a new
-// certificate.
-func (f *facts) takeOver() []string {
-	next := f.next
-	if next.x509Cert == nil || next.expired(f.now) || next.NotBefore.After(f.now) || len(next.noKey) > 0 {
-		return f.replace()
-	}
-	var steps []string
-	for _, s := range next.missing {
-		steps = append(steps, f.copyTo(next, s)...)
-	}
-	return append(steps, f.publish()...)
-}
-
-// restage configures a certificate as next with a date that can be met.
-func (f *facts) restage(thumbprint Thumbprint) []string {
-	return append([]string{
-		fmt.Sprintf(`Set-AuthConfig -NewCertificateThumbprint %s -NewCertificateEffectiveDate (Get-Date).ToUniversalTime().AddHours(49)`, quote(string(thumbprint))),
-	}, f.upload()...)
-}
-
 // upload is what a hybrid organization has to do besides.
-func (f *facts) upload() []string {
+func (f *facts) upload(why string) []string {
 	if !f.hybrid() {
 		return nil
 	}
-	return f.uploadNow()
+	return f.uploadNow(why)
 }
 
 // uploadNow brings current and next to Entra ID.
-func (f *facts) uploadNow() []string {
+func (f *facts) uploadNow(why string) []string {
 	if f.Hybrid != nil && known(f.Hybrid.DedicatedApp, true) {
-		return []string{`.\ConfigureExchangeHybridApplication.ps1 -UpdateCertificate  # hybrid: Entra ID must know the certificate before it is current`}
+		return []string{`.\ConfigureExchangeHybridApplication.ps1 -UpdateCertificate  # hybrid: ` + why}
 	}
-	return []string{"Run the Hybrid Configuration Wizard again, or ConfigureExchangeHybridApplication.ps1: Entra ID must know the certificate before it is current"}
+	return []string{"Run the Hybrid Configuration Wizard again, or ConfigureExchangeHybridApplication.ps1: " + why}
 }
 
-// copyTo brings a certificate with its key to a server. Exchange itself
-// replicates within an Active Directory site only.
-func (f *facts) copyTo(cert authCert, to *server) []string {
-	from := cert.exporter()
-	if from == nil {
-		return f.replace()
+// What an upload is for.
+const (
+	uploadBefore = "Entra ID must know the certificate before it is current"
+	uploadAfter  = "hybrid features fail until Entra ID knows the certificate"
+)
+
+// toOtherSites brings a certificate that was just made to every server, when
+// they are known to be in more than one Active Directory site.
+func (f *facts) toOtherSites() []string {
+	sites := map[string]bool{}
+	for _, s := range f.servers {
+		if s.Site != "" {
+			sites[strings.ToLower(s.Site)] = true
+		}
+	}
+	if len(sites) < 2 {
+		return nil
 	}
 	return []string{
 		askPassword,
-		fmt.Sprintf(`$pfx = Export-ExchangeCertificate -Server %s -Thumbprint %s -BinaryEncoded -Password $pw`, quote(from.FQDN), quote(string(cert.thumbprint))),
-		fmt.Sprintf(`Import-ExchangeCertificate -Server %s -FileData $pfx.FileData -Password $pw -PrivateKeyExportable $true  # Exchange replicates within a site only`, quote(to.FQDN)),
-		onServers([]*server{to}, recycle, ""),
+		`$pfx = Export-ExchangeCertificate -Thumbprint $new.Thumbprint -BinaryEncoded -Password $pw`,
+		fmt.Sprintf(`foreach ($s in %s) { Import-ExchangeCertificate -Server $s -FileData $pfx.FileData -Password $pw -PrivateKeyExportable $true }  # the servers are in %d sites and Exchange replicates within a site only; one that has it already refuses it`,
+			computers(f.servers), len(sites)),
 	}
 }
 
-// exporter returns a server that can hand the certificate out, if there is one.
-func (c authCert) exporter() *server {
+// copyTo brings a certificate with its key to servers that lack it. Exchange
+// itself replicates within an Active Directory site only.
+func (f *facts) copyTo(cert authCert, to ...*server) []string { return f.bring(cert, false, to) }
+
+// copyAgain does so for servers that have it already, but not as they should.
+func (f *facts) copyAgain(cert authCert, to ...*server) []string { return f.bring(cert, true, to) }
+
+func (f *facts) bring(cert authCert, again bool, to []*server) []string {
+	from := cert.exporter(to...)
+	if from == nil {
+		return f.instead(cert)
+	}
+	steps := []string{
+		askPassword,
+		fmt.Sprintf(`$pfx = Export-ExchangeCertificate -Server %s -Thumbprint %s -BinaryEncoded -Password $pw`, quote(from.FQDN), quote(string(cert.thumbprint))),
+	}
+	if again {
+		steps = append(steps, onServers(to, "Remove-Item "+quote(`Cert:\LocalMachine\My\`+string(cert.thumbprint)), "  # an import does not replace what is there"))
+	}
+	for _, s := range to {
+		steps = append(steps, fmt.Sprintf(`Import-ExchangeCertificate -Server %s -FileData $pfx.FileData -Password $pw -PrivateKeyExportable $true  # Exchange replicates within a site only`, quote(s.FQDN)))
+	}
+	if cert.role == "current" {
+		steps = append(steps, onServers(to, recycle, ""))
+	}
+	return steps
+}
+
+// exporter returns a server that can hand the certificate out to others, if
+// there is one.
+func (c authCert) exporter(to ...*server) *server {
 	for _, s := range c.holders {
 		cert := s.on(c.thumbprint)
-		if !known(cert.HasPrivateKey, false) && !known(cert.PrivateKeyExportable, false) {
+		if !slices.Contains(to, s) && !known(cert.HasPrivateKey, false) && !known(cert.PrivateKeyExportable, false) {
 			return s
 		}
 	}
@@ -142,5 +138,5 @@ func (c authCert) exporter() *server {
 func (f *facts) repairKey(cert authCert, s *server) []string {
 	return append([]string{
 		onServers([]*server{s}, "certutil -repairstore my "+quote(string(cert.thumbprint)), "  # finds the key again if it is still there; if not:"),
-	}, f.copyTo(cert, s)...)
+	}, f.copyAgain(cert, s)...)
 }

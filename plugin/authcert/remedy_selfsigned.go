@@ -13,18 +13,38 @@ func (cert *installed) renew(s *server) []string {
 		return []string{fmt.Sprintf(`In IIS Manager on %s, Management Service, choose another certificate; then there: Remove-Item %s`,
 			s.FQDN, quote(`Cert:\LocalMachine\My\`+string(cert.thumbprint)))}
 	}
-	steps := []string{fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -SubjectName %s -DomainName %s`,
-		quote(s.FQDN), quote(cert.subject), cert.domainNames(s))}
+	remove := fmt.Sprintf(`Remove-ExchangeCertificate -Server %s -Thumbprint %s  # when nothing uses it any more`, quote(s.FQDN), thumbprint)
+	if _, used := s.uses(cert); !used && cert.Services != nil {
+		return []string{remove}
+	}
+	answer, services := "N: do not overwrite", append(Services(nil), cert.Services...)
+	if s.InternalTransportCertificateThumbprint == cert.thumbprint {
+		answer = "Y: overwrite"
+		if !slices.Contains(services, "SMTP") {
+			services = append(services, "SMTP")
+		}
+	}
+	steps := []string{fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -SubjectName %s -DomainName %s  # answer %s the default SMTP certificate`,
+		quote(s.FQDN), quote(cert.subject), cert.domainNames(s), answer)}
 	switch {
-	case slices.Contains(cert.Services, "Federation"):
+	case slices.Contains(services, "Federation"):
 		steps = append(steps, `Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $new.Thumbprint`,
 			`Set-FederationTrust 'Microsoft Federation Gateway' -PublishFederationCertificate  # when every server has it`)
-	case len(cert.Services) > 0:
+	case len(services) > 0:
 		steps = append(steps, fmt.Sprintf(`Enable-ExchangeCertificate -Server %s -Thumbprint $new.Thumbprint -Services %s`,
-			quote(s.FQDN), strings.Join(quoteAll(cert.Services), ",")))
+			quote(s.FQDN), strings.Join(quoteAll(services), ",")))
 	}
-	return append(steps, fmt.Sprintf(`Remove-ExchangeCertificate -Server %s -Thumbprint %s  # when nothing uses it any more`, quote(s.FQDN), thumbprint))
+	if s.servesBackEnd(cert.thumbprint) {
+		steps = append(steps, onServers([]*server{s}, backEndBinding+unbindBackEnd+`$b.AddSslCertificate($using:new.Thumbprint, 'My')`, ""))
+	}
+	return append(steps, remove)
 }
+
+// What gives the Back End site another certificate, in a session on its server.
+const (
+	backEndBinding = `$b = Get-WebBinding -Name 'Exchange Back End' -Protocol https -Port 444; `
+	unbindBackEnd  = `$b.RemoveSslCertificate(); `
+)
 
 // domainNames writes the names that the new certificate should carry: those of
 // the old one, else the server's.
@@ -46,18 +66,17 @@ func quoteAll(names []string) []string {
 // rebind gives the Back End site a certificate that is there and valid.
 // Exchange's own self-signed one will do: only other servers connect to it.
 func (f *facts) rebind(s *server, bound bool) []string {
-	const site = `$b = Get-WebBinding -Name 'Exchange Back End' -Protocol https -Port 444; `
-	unbind := ""
+	site := backEndBinding
 	if bound {
-		unbind = `$b.RemoveSslCertificate(); `
+		site += unbindBackEnd
 	}
 	for _, cert := range s.installed {
 		if f.others(s, cert) && !cert.expired(f.now) && !known(cert.HasPrivateKey, false) {
-			return []string{onServers([]*server{s}, site+unbind+`$b.AddSslCertificate(`+quote(string(cert.thumbprint))+`, 'My')`, "")}
+			return []string{onServers([]*server{s}, site+`$b.AddSslCertificate(`+quote(string(cert.thumbprint))+`, 'My')`, "")}
 		}
 	}
 	return []string{
 		fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -DomainName %s,%s`, quote(s.FQDN), quote(s.short), quote(s.FQDN)),
-		onServers([]*server{s}, site+unbind+`$b.AddSslCertificate($using:new.Thumbprint, 'My')`, ""),
+		onServers([]*server{s}, site+`$b.AddSslCertificate($using:new.Thumbprint, 'My')`, ""),
 	}
 }

@@ -57,7 +57,7 @@ func nextIsCurrent(f *facts) []Finding {
 	}
 	brief := fmt.Sprintf("next Auth Certificate is the current one, %s", f.current.thumbprint.Short())
 	message := brief + ": a rollover would change nothing"
-	return []Finding{newFinding(Warning, brief, message, f.stage()...).about(f.current.thumbprint)}
+	return []Finding{newFinding(Warning, brief, message, f.anew()...).about(f.current.thumbprint)}
 }
 
 func nextWithoutDate(f *facts) []Finding {
@@ -66,7 +66,7 @@ func nextWithoutDate(f *facts) []Finding {
 	}
 	brief := fmt.Sprintf("%s has no effective date", f.next.name())
 	message := brief + ": Exchange will not make it current"
-	return []Finding{newFinding(Warning, brief, message, f.restage(f.next.thumbprint)...).about(f.next.thumbprint)}
+	return []Finding{newFinding(Warning, brief, message, f.succeed()...).about(f.next.thumbprint)}
 }
 
 func nextTooLate(f *facts) []Finding {
@@ -75,12 +75,8 @@ func nextTooLate(f *facts) []Finding {
 		return nil
 	}
 	brief := fmt.Sprintf("%s becomes current too late, on %s", f.next.name(), at)
-	message := fmt.Sprintf("%s: the current one ends on %s; in between %s", brief, At(f.current.NotAfter), breaks)
-	remedy := f.restage(f.next.thumbprint)
-	if f.current.NotAfter.Sub(f.now) <= leadTime+overdueAfter {
-		remedy = f.takeOver()
-	}
-	return []Finding{newFinding(stateIf(f.outsideCritical(), Critical, Warning), brief, message, remedy...).about(f.next.thumbprint)}
+	message := fmt.Sprintf("%s, but the end of the current one is %s: in between %s", brief, At(f.current.NotAfter), breaks)
+	return []Finding{newFinding(stateIf(f.outsideCritical(), Critical, Warning), brief, message, f.succeed()...).about(f.next.thumbprint)}
 }
 
 func rolloverOverdue(f *facts) []Finding {
@@ -88,7 +84,7 @@ func rolloverOverdue(f *facts) []Finding {
 		return nil
 	}
 	at := f.effective()
-	brief := fmt.Sprintf("rollover to %s is overdue since %s", f.next.thumbprint.Short(), span(f.now.Sub(at.Time)))
+	brief := fmt.Sprintf("rollover to %s is overdue for %s", f.next.thumbprint.Short(), between(at.Time, f.now))
 	message := fmt.Sprintf("%s: it was due on %s, and the AuthAdmin servicelet (MSExchangeServiceHost, every 12 hours) has not made it current", brief, at)
 	remedy := append([]string{
 		onServers(f.servers, "Restart-Service MSExchangeServiceHost", "  # the servicelet runs at service start; in a child domain first: Set-OrganizationConfig -EnableAuthAdminReadSession:$true"),
@@ -133,8 +129,12 @@ func authConfigDiffers(f *facts) []Finding {
 		message := fmt.Sprintf("%s: current %s, next %s from %s; current %s, next %s from %s", brief,
 			orNone(a.CurrentCertificateThumbprint), orNone(a.NextCertificateThumbprint), orUnnamed(a.OriginatingServer),
 			orNone(b.CurrentCertificateThumbprint), orNone(b.NextCertificateThumbprint), orUnnamed(b.OriginatingServer))
+		compare := "Get-AuthConfig"
+		if b.OriginatingServer != "" {
+			compare += " -DomainController " + quote(b.OriginatingServer)
+		}
 		found = append(found, newFinding(Warning, brief, message,
-			"repadmin /showrepl  # Active Directory replicates the change; wait, then compare: Get-AuthConfig -DomainController "+quote(b.OriginatingServer)).
+			"repadmin /showrepl  # Active Directory replicates the change; wait, then compare: "+compare).
 			about(b.CurrentCertificateThumbprint))
 	}
 	return found

@@ -3,14 +3,14 @@ package authcert
 import "fmt"
 
 // backEnd is what port 444 of a server served. A port that could not be
-// reached is no evidence and is left out.
-func (f *facts) backEnd(visit func(*server, Served, *x509Cert)) {
+// reached, or whose certificate could not be read, is no evidence and is left
+// out; one that served nothing has no certificate.
+func (f *facts) backEnd(visit func(*server, *x509Cert)) {
 	for _, s := range f.servers {
 		for _, served := range s.Served {
-			if served.Port != BackEndPort || served.Error != nil {
-				continue
+			if served.Port == BackEndPort && f.unread(served) == "" {
+				visit(s, f.certs.parse(served.RawData))
 			}
-			visit(s, served, f.certs.parse(served.RawData))
 		}
 	}
 }
@@ -20,8 +20,8 @@ const backEndBreaks = "Outlook on the web and Exchange PowerShell fail on that s
 
 func backEndUnbound(f *facts) []Finding {
 	var found []Finding
-	f.backEnd(func(s *server, served Served, _ *x509Cert) {
-		if len(served.RawData) > 0 {
+	f.backEnd(func(s *server, cert *x509Cert) {
+		if cert != nil {
 			return
 		}
 		message := fmt.Sprintf("port 444 of %s (site Exchange Back End) serves no certificate: %s", s.FQDN, backEndBreaks)
@@ -32,11 +32,11 @@ func backEndUnbound(f *facts) []Finding {
 
 func backEndExpired(f *facts) []Finding {
 	var found []Finding
-	f.backEnd(func(s *server, _ Served, cert *x509Cert) {
+	f.backEnd(func(s *server, cert *x509Cert) {
 		if cert == nil || !cert.expired(f.now) {
 			return
 		}
-		message := fmt.Sprintf("port 444 of %s (site Exchange Back End) serves %s, which expired %s ago: %s", s.FQDN, cert.thumbprint.Short(), span(f.now.Sub(cert.NotAfter)), backEndBreaks)
+		message := fmt.Sprintf("port 444 of %s (site Exchange Back End) serves %s, which expired %s ago: %s", s.FQDN, cert.thumbprint.Short(), between(cert.NotAfter, f.now), backEndBreaks)
 		found = append(found, newFinding(Critical, "Back End certificate expired", message, f.rebind(s, true)...).about(cert.thumbprint).on(s))
 	})
 	return found
@@ -44,16 +44,12 @@ func backEndExpired(f *facts) []Finding {
 
 func backEndUnknown(f *facts) []Finding {
 	var found []Finding
-	f.backEnd(func(s *server, served Served, _ *x509Cert) {
-		if len(served.RawData) == 0 || !s.complete {
+	f.backEnd(func(s *server, cert *x509Cert) {
+		if cert == nil || !s.complete || s.on(cert.thumbprint) != nil {
 			return
 		}
-		thumbprint := ThumbprintOf(served.RawData)
-		if s.on(thumbprint) != nil {
-			return
-		}
-		message := fmt.Sprintf("port 444 of %s (site Exchange Back End) serves %s, which is not installed there: %s after the next restart", s.FQDN, thumbprint.Short(), backEndBreaks)
-		found = append(found, newFinding(Critical, "Back End certificate unknown", message, f.rebind(s, true)...).about(thumbprint).on(s))
+		message := fmt.Sprintf("port 444 of %s (site Exchange Back End) serves %s, which is not installed there: %s after the next restart", s.FQDN, cert.thumbprint.Short(), backEndBreaks)
+		found = append(found, newFinding(Critical, "Back End certificate unknown", message, f.rebind(s, true)...).about(cert.thumbprint).on(s))
 	})
 	return found
 }

@@ -10,16 +10,16 @@ func currentKeyUnsuitable(f *facts) []Finding {
 	if c.x509Cert == nil {
 		return nil
 	}
-	if bits, isRSA := c.rsaBits(); !isRSA || bits < minimumBits {
+	if bits, isRSA := c.rsaBits(); c.keyKnown() && (!isRSA || bits < minimumBits) {
 		brief := fmt.Sprintf("%s has an unsuitable key: %s", c.name(), c.keyName())
 		message := fmt.Sprintf("%s; Exchange needs RSA with at least %d bits", brief, minimumBits)
-		return []Finding{newFinding(Warning, brief, message, f.stage()...).about(c.thumbprint)}
+		return []Finding{newFinding(Warning, brief, message, f.succeed()...).about(c.thumbprint)}
 	}
 	var found []Finding
 	for _, s := range c.holders {
 		if strings.EqualFold(s.on(c.thumbprint).KeyProvider, "cng") {
 			message := fmt.Sprintf("%s has its key in a CNG provider on %s; Exchange signs with keys of a CSP (legacy provider) only", c.name(), s.FQDN)
-			found = append(found, newFinding(Warning, "current certificate's key is CNG", message, f.stage()...).about(c.thumbprint).on(s))
+			found = append(found, newFinding(Warning, "current certificate's key is CNG", message, f.succeed()...).about(c.thumbprint).on(s))
 		}
 	}
 	return found
@@ -43,9 +43,9 @@ func currentNotExportable(f *facts) []Finding {
 			continue
 		}
 		message := fmt.Sprintf("%s cannot be exported from %s: Exchange cannot replicate it from there to a new server", c.name(), s.FQDN)
-		remedy := f.stage()
-		if c.exporter() != nil {
-			remedy = f.copyTo(c, s)
+		remedy := f.succeed()
+		if c.exporter(s) != nil {
+			remedy = f.copyAgain(c, s)
 		}
 		found = append(found, newFinding(Warning, "current certificate not exportable", message, remedy...).about(c.thumbprint).on(s))
 	}
@@ -54,16 +54,16 @@ func currentNotExportable(f *facts) []Finding {
 
 func currentNotSelfSigned(f *facts) []Finding {
 	c := f.current
-	if c.x509Cert == nil || c.selfSigned() {
+	if c.x509Cert == nil || (c.selfIssued && !c.foreignSignature()) {
 		return nil
 	}
-	why := "its own key does not verify its signature"
+	why := "its own key does not verify its signature, so it was tampered with or made by another authority of the same name"
 	if !c.selfIssued {
-		why = "it was issued by " + c.Issuer.String()
+		why = fmt.Sprintf("it was issued by %s; every server has to reach that chain and its revocation lists", c.Issuer)
 	}
 	brief := fmt.Sprintf("%s is not self-signed", c.name())
-	message := fmt.Sprintf("%s: %s; then its chain and revocation lists have to be reachable for every server", brief, why)
-	return []Finding{newFinding(Warning, brief, message, f.stage()...).about(c.thumbprint)}
+	message := fmt.Sprintf("%s: %s", brief, why)
+	return []Finding{newFinding(Warning, brief, message, f.succeed()...).about(c.thumbprint)}
 }
 
 func currentIsTransport(f *facts) []Finding {

@@ -15,7 +15,7 @@ func currentExpired(f *facts) []Finding {
 	if c.x509Cert == nil || !c.expired(f.now) {
 		return nil
 	}
-	brief := fmt.Sprintf("%s expired %s ago", c.name(), span(f.now.Sub(c.NotAfter)))
+	brief := fmt.Sprintf("%s expired %s ago", c.name(), between(c.NotAfter, f.now))
 	message := fmt.Sprintf("%s, on %s: %s", brief, At(c.NotAfter), breaks)
 	return []Finding{newFinding(Critical, brief, message, f.takeOver()...).about(c.thumbprint)}
 }
@@ -30,13 +30,9 @@ func currentExpiring(f *facts) []Finding {
 	if status == OK {
 		return nil
 	}
-	brief := fmt.Sprintf("%s expires in %s", c.name(), span(c.NotAfter.Sub(f.now)))
+	brief := fmt.Sprintf("%s expires in %s", c.name(), between(f.now, c.NotAfter))
 	message := fmt.Sprintf("%s, on %s: then %s", brief, At(c.NotAfter), breaks)
-	remedy := f.stage()
-	if c.NotAfter.Sub(f.now) <= leadTime+overdueAfter {
-		remedy = f.takeOver() // a staged rollover would come too late
-	}
-	return []Finding{newFinding(status, brief, message, remedy...).about(c.thumbprint)}
+	return []Finding{newFinding(status, brief, message, f.succeed()...).about(c.thumbprint)}
 }
 
 // alertState evaluates two ranges, the critical one first.
@@ -57,7 +53,7 @@ func currentNotYetValid(f *facts) []Finding {
 	}
 	brief := fmt.Sprintf("%s is not valid before %s", c.name(), At(c.NotBefore))
 	message := fmt.Sprintf("%s: until then %s; or a clock is wrong", brief, breaks)
-	return []Finding{newFinding(Critical, brief, message, f.replace()...).about(c.thumbprint)}
+	return []Finding{newFinding(Critical, brief, message, f.takeOver()...).about(c.thumbprint)}
 }
 
 func nextExpired(f *facts) []Finding {
@@ -65,9 +61,9 @@ func nextExpired(f *facts) []Finding {
 	if c.x509Cert == nil || !c.expired(f.now) {
 		return nil
 	}
-	brief := fmt.Sprintf("%s expired %s ago", c.name(), span(f.now.Sub(c.NotAfter)))
-	message := fmt.Sprintf("%s, on %s; it becomes current on %s", brief, At(c.NotAfter), f.effective())
-	return []Finding{newFinding(stateIf(f.urgent(), Critical, Warning), brief, message, f.stage()...).about(c.thumbprint)}
+	brief := fmt.Sprintf("%s expired %s ago", c.name(), between(c.NotAfter, f.now))
+	message := fmt.Sprintf("%s, on %s; %s", brief, At(c.NotAfter), f.whenCurrent())
+	return []Finding{newFinding(stateIf(f.urgent(), Critical, Warning), brief, message, f.anew()...).about(c.thumbprint)}
 }
 
 func nextExpiring(f *facts) []Finding {
@@ -78,7 +74,7 @@ func nextExpiring(f *facts) []Finding {
 	var brief string
 	switch {
 	case f.policy.NextWarning.Alerts(c.daysLeft(f.now)):
-		brief = fmt.Sprintf("%s expires in %s", c.name(), span(c.NotAfter.Sub(f.now)))
+		brief = fmt.Sprintf("%s expires in %s", c.name(), between(f.now, c.NotAfter))
 	case f.current.x509Cert != nil && c.NotAfter.Before(f.current.NotAfter):
 		brief = fmt.Sprintf("%s ends before the current one", c.name())
 	default:
@@ -95,5 +91,5 @@ func nextNotValidWhenEffective(f *facts) []Finding {
 	}
 	brief := fmt.Sprintf("%s is not yet valid when it becomes current", c.name())
 	message := fmt.Sprintf("%s: effective on %s, valid from %s", brief, at, At(c.NotBefore))
-	return []Finding{newFinding(stateIf(f.urgent(), Critical, Warning), brief, message, f.restage(c.thumbprint)...).about(c.thumbprint)}
+	return []Finding{newFinding(stateIf(f.urgent(), Critical, Warning), brief, message, f.succeed()...).about(c.thumbprint)}
 }

@@ -2,36 +2,42 @@ package authcert
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // others tells whether a certificate belongs to the self-signed facet: it is
-// self-signed, neither named by AuthConfig nor a leftover of a rollover, and
+// self-signed, neither current nor next nor a leftover of a rollover, and
 // nothing that Windows renews by itself. A leftover counts all the same while
-// the transport or the Back End uses it.
+// something but OAuth uses it.
 func (f *facts) others(s *server, cert *installed) bool {
 	if !cert.selfIssued || cert.foreign() {
 		return false
 	}
 	switch cert.thumbprint {
-	case f.current.thumbprint, f.next.thumbprint, f.previous.thumbprint:
+	case f.current.thumbprint, f.next.thumbprint:
 		return false
 	}
-	return !f.leftover(cert.x509Cert) || s.usesElsewhere(cert.thumbprint)
+	return !f.leftover(cert.x509Cert) || s.usesElsewhere(cert)
 }
 
-// leftover recognises an Auth Certificate that AuthConfig no longer names.
+// leftover recognises an Auth Certificate that is no longer current: the
+// previous one, or one that AuthConfig does not name any more.
 func (f *facts) leftover(cert *x509Cert) bool {
-	if cert.selfIssued && cert.subject == authSubject {
+	if cert.thumbprint == f.previous.thumbprint || (cert.selfIssued && cert.subject == authSubject) {
 		return true
 	}
 	return f.current.x509Cert != nil && cert.selfIssued && cert.subject == f.current.subject
 }
 
-// usesElsewhere tells whether the transport or the Back End site uses a
-// certificate, whatever its list of services says.
-func (s *server) usesElsewhere(thumbprint Thumbprint) bool {
-	return s.InternalTransportCertificateThumbprint == thumbprint || s.servesBackEnd(thumbprint)
+// usesElsewhere tells whether the transport, the Back End site or a service
+// uses a certificate. SMTP in the list of services says nothing: every Auth
+// Certificate has it.
+func (s *server) usesElsewhere(cert *installed) bool {
+	if s.InternalTransportCertificateThumbprint == cert.thumbprint || s.servesBackEnd(cert.thumbprint) {
+		return true
+	}
+	return slices.ContainsFunc(cert.Services, func(service string) bool { return !strings.EqualFold(service, "SMTP") })
 }
 
 func (s *server) servesBackEnd(thumbprint Thumbprint) bool {
@@ -83,7 +89,7 @@ func selfSignedExpired(f *facts) []Finding {
 	var found []Finding
 	f.eachOther(func(cert *installed) bool { return cert.expired(f.now) }, func(s *server, cert *installed) {
 		words, used := s.uses(cert)
-		message := fmt.Sprintf("%s on %s expired %s ago, on %s; %s", cert.title(), s.FQDN, span(f.now.Sub(cert.NotAfter)), At(cert.NotAfter), words)
+		message := fmt.Sprintf("%s on %s expired %s ago, on %s; %s", cert.title(), s.FQDN, between(cert.NotAfter, f.now), At(cert.NotAfter), words)
 		found = append(found, newFinding(stateIf(used, Critical, Warning), "self-signed certificate expired", message, cert.renew(s)...).about(cert.thumbprint).on(s))
 	})
 	return found
@@ -101,9 +107,9 @@ func selfSignedExpiring(f *facts) []Finding {
 		if !used {
 			status = Warning
 		}
-		left := cert.NotAfter.Sub(f.now)
-		message := fmt.Sprintf("%s on %s expires in %s, on %s; %s", cert.title(), s.FQDN, span(left), At(cert.NotAfter), words)
-		found = append(found, newFinding(status, "self-signed certificate expires in "+span(left), message, cert.renew(s)...).about(cert.thumbprint).on(s))
+		left := between(f.now, cert.NotAfter)
+		message := fmt.Sprintf("%s on %s expires in %s, on %s; %s", cert.title(), s.FQDN, left, At(cert.NotAfter), words)
+		found = append(found, newFinding(status, "self-signed certificate expires in "+left, message, cert.renew(s)...).about(cert.thumbprint).on(s))
 	})
 	return found
 }

@@ -1,6 +1,9 @@
 package authcert
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 func noServers(f *facts) []Finding {
 	if len(f.servers) > 0 {
@@ -35,8 +38,8 @@ func serverUnreadable(f *facts) []Finding {
 		cause, hint := s.whyUnreadable()
 		finding := newFinding(Unknown, "certificates not readable", fmt.Sprintf("certificates of %s could not be read: %s", s.FQDN, cause), hint).
 			on(s).blocking(SelfSigned)
-		if f.current.x509Cert == nil {
-			finding.blocks = Facets()
+		if f.current.x509Cert == nil || (f.next.thumbprint != "" && f.next.x509Cert == nil) {
+			finding.blocks = Facets() // it may be the one that has the certificate
 		}
 		found = append(found, finding)
 	}
@@ -65,7 +68,7 @@ func currentMissing(f *facts) []Finding {
 		return nil
 	}
 	if len(c.holders) == 0 {
-		brief := fmt.Sprintf("%s is on no server", c.name())
+		brief := c.name() + " is on no server" + f.readOnly()
 		message := fmt.Sprintf("%s (%s looked at): %s", brief, plural(len(c.missing), "server"), breaks)
 		return []Finding{newFinding(Critical, brief, message, f.takeOver()...).about(c.thumbprint).blocking(Expiry)}
 	}
@@ -81,25 +84,37 @@ func currentMissing(f *facts) []Finding {
 	return found
 }
 
+// readOnly limits a statement about all servers when some could not be read.
+func (f *facts) readOnly() string {
+	if f.readable() < len(f.servers) {
+		return " that could be read"
+	}
+	return ""
+}
+
 // inReplicationGrace tells whether AuthConfig changed so recently that a
 // server may still wait for a certificate.
-func (f *facts) inReplicationGrace() bool {
+func (f *facts) inReplicationGrace() bool { return f.changedWithin(f.policy.ReplicationGrace) }
+
+// changedWithin tells whether AuthConfig is known to have changed in so long a
+// time before now.
+func (f *facts) changedWithin(period time.Duration) bool {
 	changed := f.AuthConfig.WhenChangedUTC
 	age := f.now.Sub(changed.Time)
-	return changed.Known() && age > -clockSkew && age < f.policy.ReplicationGrace
+	return changed.Known() && age > -clockSkew && age < period
 }
 
 func nextMissing(f *facts) []Finding {
 	c := f.next
 	status := stateIf(f.urgent(), Critical, Warning)
 	if len(c.missing) > 0 && len(c.holders) == 0 {
-		brief := fmt.Sprintf("%s is on no server", c.name())
-		message := fmt.Sprintf("%s (%s looked at); it becomes current on %s", brief, plural(len(c.missing), "server"), f.effective())
-		return []Finding{newFinding(status, brief, message, f.stage()...).about(c.thumbprint)}
+		brief := c.name() + " is on no server" + f.readOnly()
+		message := fmt.Sprintf("%s (%s looked at); %s", brief, plural(len(c.missing), "server"), f.whenCurrent())
+		return []Finding{newFinding(status, brief, message, f.anew()...).about(c.thumbprint).blocking(Expiry)}
 	}
 	var found []Finding
 	for _, s := range c.missing {
-		message := fmt.Sprintf("%s is missing on %s; it becomes current on %s", c.name(), s.FQDN, f.effective())
+		message := fmt.Sprintf("%s is missing on %s; %s", c.name(), s.FQDN, f.whenCurrent())
 		found = append(found, newFinding(status, "next certificate missing", message, f.copyTo(c, s)...).about(c.thumbprint).on(s))
 	}
 	return found
@@ -110,7 +125,7 @@ func currentNoPrivateKey(f *facts) []Finding {
 }
 
 func nextNoPrivateKey(f *facts) []Finding {
-	return f.noPrivateKey(f.next, stateIf(f.urgent(), Critical, Warning), fmt.Sprintf("it becomes current on %s", f.effective()))
+	return f.noPrivateKey(f.next, stateIf(f.urgent(), Critical, Warning), f.whenCurrent())
 }
 
 func (f *facts) noPrivateKey(c authCert, status Status, consequence string) []Finding {

@@ -3,6 +3,7 @@ package authcert
 import (
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 func publishedDiffers(f *facts) []Finding {
@@ -13,7 +14,7 @@ func publishedDiffers(f *facts) []Finding {
 	var found []Finding
 	for _, s := range f.servers {
 		p := s.Published
-		if p == nil || p.HTTPStatus != http.StatusOK || (len(p.Thumbprints) > 0 && p.Thumbprints[0] == c.thumbprint) {
+		if p == nil || p.unread() || p.HTTPStatus != http.StatusOK || (len(p.Thumbprints) > 0 && p.Thumbprints[0] == c.thumbprint) {
 			continue
 		}
 		published := "no certificate"
@@ -27,11 +28,17 @@ func publishedDiffers(f *facts) []Finding {
 	return found
 }
 
+// unread tells whether the document says nothing: it could not be read, or its
+// first certificate is not known by thumbprint.
+func (p *Published) unread() bool {
+	return p.Error != nil || (len(p.Thumbprints) > 0 && p.Thumbprints[0] == "")
+}
+
 // mayBeStale says so while a server may still show the document from before a
 // change of AuthConfig.
 func (f *facts) mayBeStale() string {
 	changed := f.AuthConfig.WhenChangedUTC
-	if !changed.Known() || f.now.Sub(changed.Time) > publishedCache {
+	if !f.changedWithin(publishedCache) {
 		return ""
 	}
 	return fmt.Sprintf("; AuthConfig changed on %s and the document is cached up to 12 hours: it is probably stale", changed)
@@ -45,8 +52,11 @@ func publishedError(f *facts) []Finding {
 		}
 		message := fmt.Sprintf("the OAuth metadata document of %s answers HTTP 500: the current Auth Certificate or its private key is missing there, %s", s.FQDN, breaks)
 		remedy := []string{"Get-ExchangeCertificate -Server " + quote(s.FQDN)}
-		if f.current.exporter() != nil {
+		switch {
+		case slices.Contains(f.current.holders, s):
 			remedy = f.repairKey(f.current, s)
+		case slices.Contains(f.current.missing, s):
+			remedy = f.copyTo(f.current, s)
 		}
 		found = append(found, newFinding(Critical, "OAuth metadata fails", message, remedy...).about(f.current.thumbprint).on(s))
 	}
@@ -90,7 +100,7 @@ func cloudMissingCurrent(f *facts) []Finding {
 	}
 	brief := fmt.Sprintf("Entra ID does not trust %s", c.name())
 	message := fmt.Sprintf("%s: %s does not hold it, so hybrid free/busy, mail tips and archives fail", brief, f.application())
-	return []Finding{newFinding(Critical, brief, message, f.uploadNow()...).about(c.thumbprint)}
+	return []Finding{newFinding(Critical, brief, message, f.uploadNow(uploadAfter)...).about(c.thumbprint)}
 }
 
 func cloudMissingNext(f *facts) []Finding {
@@ -98,9 +108,12 @@ func cloudMissingNext(f *facts) []Finding {
 	if f.entraHolds(c.thumbprint) != notTrusted || !at.Known() || at.Sub(f.now) > cloudLead {
 		return nil
 	}
+	if c.x509Cert != nil && c.expired(f.now) {
+		return nil // it is to be replaced, not uploaded
+	}
 	brief := fmt.Sprintf("Entra ID does not trust %s", c.name())
 	message := fmt.Sprintf("%s: %s does not hold it, and it becomes current on %s", brief, f.application(), at)
-	return []Finding{newFinding(stateIf(f.urgent(), Critical, Warning), brief, message, f.uploadNow()...).about(c.thumbprint)}
+	return []Finding{newFinding(stateIf(f.urgent(), Critical, Warning), brief, message, f.uploadNow(uploadBefore)...).about(c.thumbprint)}
 }
 
 func (f *facts) application() string {

@@ -3,6 +3,7 @@ package authcert
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -37,20 +38,48 @@ func (f *facts) summary(status Status, findings []Finding) string {
 	return text + tail
 }
 
-// quietSummary is the line when nothing was found.
+// quietSummary is the line when nothing was found, or nothing that counts.
 func (f *facts) quietSummary(status Status, room int) string {
-	if status != OK || f.current.x509Cert == nil {
-		if missing := f.unjudged(); len(missing) > 0 {
-			return fmt.Sprintf("%s could not be judged", missing[0])
-		}
-		return "no problem found"
+	if status != OK {
+		return f.unjudgedSummary()
 	}
-	text := fmt.Sprintf("%s is valid for %s, until %s", f.current.name(), span(f.current.NotAfter.Sub(f.now)), f.current.NotAfter.UTC().Format("2006-01-02"))
-	rollover := fmt.Sprintf("; %s takes over on %s", f.next.thumbprint.Short(), f.effective().Format("2006-01-02"))
-	if f.soundRollover() && utf8.RuneCountInString(text+rollover) <= room {
+	c := f.current
+	switch {
+	case c.x509Cert == nil || !f.policy.judges(Expiry):
+		return "no problem found (" + joinFacets(f.policy.Only) + ")"
+	case c.expired(f.now):
+		return fmt.Sprintf("%s expired %s ago, which counts as OK here", c.name(), between(c.NotAfter, f.now))
+	case c.NotBefore.After(f.now):
+		return fmt.Sprintf("%s is not valid before %s, which counts as OK here", c.name(), At(c.NotBefore))
+	}
+	text := fmt.Sprintf("%s is valid for %s, until %s", c.name(), between(f.now, c.NotAfter), c.NotAfter.UTC().Format(time.DateOnly))
+	if !f.soundRollover() {
+		return text
+	}
+	rollover := fmt.Sprintf("; %s takes over on %s", f.next.thumbprint.Short(), f.effective().Format(time.DateOnly))
+	if !f.effective().After(f.now) {
+		rollover = fmt.Sprintf("; %s takes over within 12 hours", f.next.thumbprint.Short())
+	}
+	if utf8.RuneCountInString(text+rollover) <= room {
 		text += rollover
 	}
 	return text
+}
+
+// unjudgedSummary is the line when nothing was found because nothing was seen.
+func (f *facts) unjudgedSummary() string {
+	if missing := f.unjudged(); len(missing) > 0 {
+		return joinFacets(missing) + " could not be judged"
+	}
+	return "nothing was asked for"
+}
+
+func joinFacets(facets []Facet) string {
+	words := make([]string, len(facets))
+	for i, facet := range facets {
+		words[i] = string(facet)
+	}
+	return strings.Join(words, ", ")
 }
 
 // phrases are the briefs of the findings that count, in their order, with the

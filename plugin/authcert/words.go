@@ -2,6 +2,7 @@ package authcert
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -25,6 +26,33 @@ func span(d time.Duration) string {
 		}
 	}
 	return "" // not reached: every duration is at least 0
+}
+
+// wholeDays counts the days from one instant to another, rounded down. It
+// counts in seconds: a Duration ends at 292 years, and a certificate that is
+// meant never to expire ends in 9999.
+func wholeDays(from, to time.Time) int {
+	const day = 24 * 60 * 60
+	seconds := to.Unix() - from.Unix()
+	if to.Nanosecond() < from.Nanosecond() {
+		seconds--
+	}
+	days := seconds / day
+	if seconds%day < 0 {
+		days--
+	}
+	return int(days)
+}
+
+// between spells the time between two instants as span does.
+func between(from, to time.Time) string {
+	if d := to.Sub(from).Abs(); d < math.MaxInt64 {
+		return span(d)
+	}
+	if to.Before(from) {
+		from, to = to, from
+	}
+	return plural(wholeDays(from, to), "day")
 }
 
 func plural(n int, noun string) string {
