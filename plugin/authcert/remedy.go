@@ -94,8 +94,9 @@ func (f *facts) toOtherSites() []string {
 	}
 }
 
-// copyTo brings a certificate with its key to servers that lack it. Exchange
-// itself replicates within an Active Directory site only.
+// copyTo brings a certificate with its key to servers that lack it: Exchange
+// itself replicates within an Active Directory site only. One that has expired
+// is replaced instead.
 func (f *facts) copyTo(cert authCert, to ...*server) []string { return f.bring(cert, false, to) }
 
 // copyAgain does so for servers that have it already, but not as they should.
@@ -103,7 +104,7 @@ func (f *facts) copyAgain(cert authCert, to ...*server) []string { return f.brin
 
 func (f *facts) bring(cert authCert, again bool, to []*server) []string {
 	from := cert.exporter(to...)
-	if from == nil {
+	if from == nil || cert.expired(f.now) {
 		return f.instead(cert)
 	}
 	steps := []string{

@@ -65,7 +65,7 @@ func (f *facts) anew() []string {
 	return f.stage()
 }
 
-// instead replaces a certificate that no server can hand out.
+// instead replaces a certificate that no server can, or should, hand out.
 func (f *facts) instead(cert authCert) []string {
 	if cert.role == "current" {
 		return f.takeOver()
