@@ -50,6 +50,9 @@ func collect(ctx context.Context, source Source) (*authcert.Snapshot, error) {
 			}
 		}()
 		snap, err := source.Snapshot(ctx)
+		if snap == nil && err == nil {
+			panic("a source gives facts or an error")
+		}
 		answers <- answer{snap, err}
 	}()
 	select {
