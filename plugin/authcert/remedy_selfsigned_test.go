@@ -46,9 +46,9 @@ func TestSelfSignedRemedies(t *testing.T) {
 			`In IIS Manager on ex02.contoso.com, Management Service, choose another certificate; then there: Remove-Item 'Cert:\LocalMachine\My\ANOTHER'`}},
 		{"weak", "selfsigned-weak", another(func(s *spec, c *Certificate) { s.to, s.key, c.Services = in(900), key1024(), Services{"IMAP"} }), []string{no, enable + `'IMAP'`, remove}},
 		{"no transport certificate", "transport-missing", func(o *org) { o.Servers[1].InternalTransportCertificateThumbprint = "AB" }, []string{
-			fresh + ` -Services SMTP  # answer Y: overwrite the default SMTP certificate`}},
+			strings.TrimPrefix(fresh, "$new = ") + ` -Services SMTP  # answer Y: overwrite the default SMTP certificate`}},
 		{"Auth Certificate as transport", "current-is-transport", func(o *org) { o.Servers[1].InternalTransportCertificateThumbprint = o.currentThumbprint() }, []string{
-			fresh + ` -Services SMTP  # answer Y: overwrite the default SMTP certificate`}},
+			strings.TrimPrefix(fresh, "$new = ") + ` -Services SMTP  # answer Y: overwrite the default SMTP certificate`}},
 		{"Back End unbound", "backend-unbound", func(o *org) { o.Servers[1].Served = List[Served]{{Port: 444}} }, []string{
 			binding + `$b.AddSslCertificate('OWN', 'My') }`}},
 		{"Back End unbound, nothing to bind", "backend-unbound", func(o *org) {
