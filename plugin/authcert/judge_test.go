@@ -13,6 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// elsewhere is a thumbprint that no certificate has.
+const elsewhere = Thumbprint("00112233445566778899AABBCCDDEEFF00112233")
+
 // mutations are ways in which an organization may be out of order; the random
 // tests combine them.
 var mutations = []func(*org, *rand.Rand){
@@ -31,7 +34,7 @@ var mutations = []func(*org, *rand.Rand){
 		o.Servers[r.IntN(3)].Published = &Published{HTTPStatus: 200 + 300*r.IntN(2)}
 	},
 	func(o *org, r *rand.Rand) { o.Servers[r.IntN(3)].Served = List[Served]{{Port: 444}} },
-	func(o *org, r *rand.Rand) { o.Servers[r.IntN(3)].InternalTransportCertificateThumbprint = "AB" },
+	func(o *org, r *rand.Rand) { o.Servers[r.IntN(3)].InternalTransportCertificateThumbprint = elsewhere },
 	func(o *org, r *rand.Rand) {
 		s := &o.Servers[r.IntN(3)]
 		s.Certificates = slices.Clone(s.Certificates)
@@ -42,9 +45,9 @@ var mutations = []func(*org, *rand.Rand){
 	func(o *org, _ *rand.Rand) { o.AuthConfig.Realm = strings.Repeat("long.", 60) },
 	func(o *org, _ *rand.Rand) { o.AuthConfig.WhenChangedUTC = At(now.Add(-time.Hour)) },
 	func(o *org, _ *rand.Rand) { o.TakenAt = Instant{} },
-	func(o *org, _ *rand.Rand) { cloud(func(*org) {}, "AB")(o) },
+	func(o *org, _ *rand.Rand) { cloud(func(*org) {}, elsewhere)(o) },
 	func(o *org, _ *rand.Rand) {
-		o.OtherAuthConfigs = List[AuthConfig]{{}, {NextCertificateThumbprint: "AB"}}
+		o.OtherAuthConfigs = List[AuthConfig]{{}, {NextCertificateThumbprint: elsewhere}}
 	},
 	func(o *org, r *rand.Rand) { o.Servers = append(o.Servers, o.Servers[r.IntN(3)]) },
 	func(o *org, _ *rand.Rand) {
