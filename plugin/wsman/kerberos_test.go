@@ -239,7 +239,7 @@ func TestExchangesDialect(t *testing.T) {
 }
 
 func TestNTLMIsNotWeakened(t *testing.T) {
-	for name, flag := range map[string]uint32{"unicode": 1, "sign": 0x10, "seal": 0x20, "extended": 0x80000, "target": 0x800000, "128": 0x20000000, "key": 0x40000000} {
+	for name, flag := range map[string]uint32{"unicode": 1, "sign": 0x10, "seal": 0x20, "extended": 0x80000, "128": 0x20000000, "key": 0x40000000} {
 		w := newWorld(t, wsman.AuthNTLM, wsmantest.Options{ChallengeFlags: flag})
 		_, err := w.conversation(t).Do(t.Context(), createShell)
 		check(t, err, wsman.StageAuthenticate, wsman.ReasonMalformed, "switches off what is needed")
