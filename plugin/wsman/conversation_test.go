@@ -292,3 +292,23 @@ func TestCloseEndsTheConversation(t *testing.T) {
 	_, err := c.Do(t.Context(), createShell)
 	check(t, err, wsman.StageConnect, wsman.ReasonUnreachable, "closed")
 }
+
+func TestAReplayedAnswerIsRefused(t *testing.T) {
+	for _, auth := range []wsman.Auth{wsman.AuthNTLM, wsman.AuthKerberos} {
+		t.Run(string(auth), func(t *testing.T) {
+			var first []byte
+			w := newWorld(t, auth, wsmantest.Options{Interfere: at(wsmantest.StepCreate, wsmantest.Interference{Mangle: func(b []byte) []byte {
+				if first == nil {
+					first = b
+				}
+				return first
+			}})})
+			c := w.conversation(t)
+			if _, err := c.Do(t.Context(), createShell); err != nil {
+				t.Fatal(err)
+			}
+			_, err := c.Do(t.Context(), createShell)
+			check(t, err, wsman.StageReceive, wsman.ReasonMalformed, "cannot be decrypted")
+		})
+	}
+}

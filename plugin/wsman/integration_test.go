@@ -56,6 +56,7 @@ func TestIntegrationCredentials(t *testing.T) {
 		"keytab":             {wsman.AuthKerberos, func(c *wsman.Config) { c.Password, c.Kerberos.Keytab = wsman.Secret{}, l.path("user.keytab") }, "", "", ""},
 		"cache":              {wsman.AuthKerberos, func(c *wsman.Config) { c.Username, c.Password, c.Kerberos.CCache = "", wsman.Secret{}, valid }, "", "", ""},
 		"krb5.conf":          {wsman.AuthKerberos, func(c *wsman.Config) { c.Kerberos = wsman.Kerberos{ConfigFile: l.path("krb5.conf")} }, "", "", ""},
+		"SHA-2":              {wsman.AuthKerberos, func(c *wsman.Config) { c.Kerberos.SPN = "WSMAN/localhost" }, "", "", ""},
 		"expired cache":      {wsman.AuthKerberos, func(c *wsman.Config) { c.Kerberos.CCache = expired }, wsman.StageKDC, wsman.ReasonAccessDenied, "expired at"},
 		"wrong password":     {wsman.AuthKerberos, func(c *wsman.Config) { c.Password = wsman.NewSecret("x") }, wsman.StageKDC, wsman.ReasonAccessDenied, "Kerberos error 24"},
 		"password expired":   {wsman.AuthKerberos, func(c *wsman.Config) { c.Username, c.Password = "stale@"+labRealm, wsman.NewSecret("old-password") }, wsman.StageKDC, wsman.ReasonAccessDenied, "the password has expired"},

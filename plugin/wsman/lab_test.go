@@ -114,6 +114,9 @@ func (l *lab) startKDC(t *testing.T) {
 	l.run(t, "", "/usr/sbin/kadmin.local", "-q", "addprinc -pw locked-password +requires_preauth -allow_tix locked")
 	l.run(t, "", "/usr/sbin/kadmin.local", "-q", "addprinc -randkey HTTP/localhost")
 	l.run(t, "", "/usr/sbin/kadmin.local", "-q", "ktadd -k "+l.path("host.keytab")+" HTTP/localhost")
+	l.run(t, "", "/usr/sbin/kadmin.local", "-q", "addprinc -randkey -e aes256-sha2:normal WSMAN/localhost")
+	l.run(t, "", "/usr/sbin/kadmin.local", "-q", "setstr WSMAN/localhost session_enctypes aes256-sha2")
+	l.run(t, "", "/usr/sbin/kadmin.local", "-q", "ktadd -norandkey -k "+l.path("host.keytab")+" WSMAN/localhost")
 	l.run(t, "", "/usr/sbin/kadmin.local", "-q", "ktadd -norandkey -k "+l.path("user.keytab")+" "+testUser)
 	command := exec.Command("/usr/sbin/krb5kdc", "-n", "-P", l.path("kdc.pid"))
 	command.Env = l.env
