@@ -137,8 +137,7 @@ func TestStandardInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer silent.Close()
-	defer keep.Close()
+	t.Cleanup(func() { silent.Close(); keep.Close() })
 	table := []struct {
 		name  string
 		stdin io.Reader
@@ -155,6 +154,7 @@ func TestStandardInput(t *testing.T) {
 	}
 	for _, row := range table {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			got := trial{stdin: row.stdin, rewrite: withoutPorts}.collect(t)
 			if diff := cmp.Diff(reasonsOf(t, got), row.want); diff != "" {
 				t.Errorf("errors (-got +want):\n%s", diff)
@@ -211,6 +211,7 @@ func TestPasswordStaysInside(t *testing.T) {
 	}
 	for name, row := range table {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			stdout, stderr := row.run(t)
 			document, err := collected(stdout, stderr, "")
 			written := string(stdout) + string(stderr) + string(document)
