@@ -34,7 +34,7 @@ $ProgressPreference = $WarningPreference = 'SilentlyContinue'
 $reasons = [ordered]@{
     'timeout' = 'Timeout|TimedOut|Canceled|#80338(029|126)|#800705B4'
     'throttled' = 'OverBudget|Throttl|Limits|Quota|ResourceBusy|#803381A[4-6]'
-    'access-denied' = 'Unauthorized|Security|AuthenticationE|Authoriz|Denied|CommandNotFound|#(0000|8007)(0005|05(1F|2[0EF]|3[0-3])|077[35])|#800903(0C|22)|#80338(0E[245]|10[CE])'
+    'access-denied' = 'Unauthorized|Security|AuthenticationError|Authoriz|Denied|CommandNotFound|#(0000|8007)(0005|05(1F|2[0EF]|3[0-3])|077[35])|#800903(0C|22)|#80338(0E[245]|10[CE])'
     'not-found' = '(?<!Host)NotFound|#80338(002|03B|113)'
     'unreachable' = 'Socket|Rpc|Connect|Network|Unavailable|ServerDown|OpenError|Trans|#80090(303|311)|#800706BA'
     'unsupported' = 'NotSupp|NotImpl|NotInst|SnapIn|PSArgument'
