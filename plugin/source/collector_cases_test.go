@@ -166,6 +166,18 @@ func TestStandardInput(t *testing.T) {
 	}
 }
 
+// A scheduled task runs what --print collector printed, and nobody writes to it.
+func TestPrintedScript(t *testing.T) {
+	got := trial{file: true, rewrite: withoutPorts}.collect(t)
+	origin, _ := got["origin"].(facts)
+	if origin["kind"] != "powershell" || origin["via"] != "exchange" || got["authConfig"] == nil {
+		t.Errorf("got origin %v, AuthConfig %v, want what the local identity may read", origin, got["authConfig"])
+	}
+	if n := len(list(t, serverOf(t, got, server1), "certificates")); n != 8 {
+		t.Errorf("got %d certificates, want 8", n)
+	}
+}
+
 // withoutPorts keeps a run without parameters from looking for servers on the network.
 func withoutPorts(script string) string {
 	return strings.Replace(script, "ports = '443,444'", "ports = ''", 1)

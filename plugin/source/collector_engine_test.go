@@ -48,6 +48,7 @@ type trial struct {
 	env      []string
 	rewrite  func(script string) string
 	endpoint bool // keep the function that opens the real endpoint
+	file     bool // run the script as it is printed, from a file
 }
 
 const endpointFunction = "function NewExchange {"
@@ -69,18 +70,24 @@ func throughSecondEngine(t *testing.T, script string) string {
 // run returns what the engine wrote.
 func (r trial) run(t *testing.T) (stdout, stderr []byte) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starting the PowerShell engine takes seconds")
+	}
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		t.Skip("the packed PowerShell engine needs Linux on x64")
 	}
 	pwsh := collectorShared(t, "powershell", "pwsh")
 	script := minify(collectScript)
+	if r.file {
+		script = Collector()
+	}
 	if !r.endpoint {
 		script = throughSecondEngine(t, script)
 	}
 	if r.rewrite != nil {
 		script = r.rewrite(script)
 	}
-	args, err := encodedCommand(pwsh, script)
+	args, err := r.arguments(t, pwsh, script)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +112,14 @@ func (r trial) run(t *testing.T) (stdout, stderr []byte) {
 	}
 	t.Logf("%.1f s, %d bytes", time.Since(began).Seconds(), out.Len())
 	return out.Bytes(), errs.Bytes()
+}
+
+func (r trial) arguments(t *testing.T, pwsh, script string) ([]string, error) {
+	if !r.file {
+		return encodedCommand(pwsh, script)
+	}
+	path := filepath.Join(t.TempDir(), "collect.ps1")
+	return []string{"-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File", path}, os.WriteFile(path, []byte(script), 0o600)
 }
 
 // environment is this process's without what would steer the engine.

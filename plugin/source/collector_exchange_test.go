@@ -184,8 +184,9 @@ function Get-TransportService { [pscustomobject]@{ Name = 'ex02'; InternalTransp
 // One that fails, hangs or takes the session down does not lose the others. (Of
 // a process that ended, remoting to processes only tells by silence.)
 func TestServersFailAlone(t *testing.T) {
+	t.Parallel() // it mostly waits
 	params := requested()
-	params.Timeout = 6 * time.Second
+	params.Timeout = 8 * time.Second
 	got := trial{params: params, cmdlets: fiveServers + cmdletHead + `
     switch ($Server) {
         'ex01.contoso.lab' { throw [System.UnauthorizedAccessException]::new('Zugriff verweigert') }
@@ -229,6 +230,7 @@ func stateOfServers(t *testing.T, got facts) map[string]string {
 
 // After the deadline nothing more is asked, and what was read comes back.
 func TestDeadline(t *testing.T) {
+	t.Parallel() // it mostly waits
 	params := requested()
 	params.Deadline = 12 * time.Second
 	began := time.Now()
