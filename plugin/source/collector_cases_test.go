@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +176,23 @@ func TestPrintedScript(t *testing.T) {
 	}
 	if n := len(list(t, serverOf(t, got, server1), "certificates")); n != 8 {
 		t.Errorf("got %d certificates, want 8", n)
+	}
+}
+
+// A session that is lost is opened once more; when that fails, no server waits for it again.
+func TestSessionIsNotReopenedForEver(t *testing.T) {
+	openings := filepath.Join(t.TempDir(), "openings")
+	params := requested()
+	params.Timeout = 5 * time.Second
+	got := trial{params: params, cmdlets: fiveServers + cmdletHead + "[Threading.Thread]::Sleep(60000) }", env: []string{"OPENINGS=" + openings}, rewrite: func(script string) string {
+		return strings.Replace(script, "function NewExchange {", "function NewExchange { [IO.File]::AppendAllText($env:OPENINGS, 'x'); if ([IO.File]::ReadAllText($env:OPENINGS) -ne 'x') { throw [UnauthorizedAccessException]::new('no more') }", 1)
+	}}.collect(t)
+	if attempts, err := os.ReadFile(openings); err != nil || string(attempts) != "xx" {
+		t.Errorf("got openings %q, %v, want two", attempts, err)
+	}
+	states := stateOfServers(t, got)
+	if states["ex01.contoso.lab"] != "timeout" || states["ex02.contoso.lab"] != "access-denied" || states["new.contoso.lab"] != "access-denied" {
+		t.Errorf("got %v, want a timeout and then what the second opening said", states)
 	}
 }
 
