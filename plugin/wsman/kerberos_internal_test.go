@@ -3,6 +3,7 @@ package wsman
 import (
 	"bytes"
 	"crypto/rand"
+	encodingasn1 "encoding/asn1"
 	"encoding/binary"
 	"strings"
 	"testing"
@@ -141,6 +142,46 @@ func TestIterationsAreBounded(t *testing.T) {
 		_, err := s.derive(types.ETypeInfo2Entry{EType: 18, Salt: "Ru", S2KParams: []byte(params)})
 		if (err == nil) != ok {
 			t.Errorf("%x: got %v, want success %v", params, err, ok)
+		}
+	}
+}
+
+func TestAnotherMechanismIsRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		oid  encodingasn1.ObjectIdentifier
+		want bool
+	}{
+		"Kerberos":          {oidKRB5, true},
+		"Windows' Kerberos": {oidMSKRB5, true},
+		"NTLM":              {encodingasn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 2, 10}, false},
+	} {
+		reply, err := encodingasn1.MarshalWithParams(struct {
+			Mechanism encodingasn1.ObjectIdentifier `asn1:"explicit,tag:1"`
+			Token     []byte                        `asn1:"explicit,tag:2"`
+		}{test.oid, []byte("token")}, "explicit,tag:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := mechToken(reply)
+		if (err == nil) != test.want || (test.want && string(token) != "token") {
+			t.Errorf("%s: got %q, %v, want success %v", name, token, err, test.want)
+		}
+	}
+}
+
+func TestKeysOtherThanAESAreRefused(t *testing.T) {
+	s := &ticketSource{service: types.PrincipalName{NameString: []string{"HTTP", "host"}}}
+	for id, want := range map[int32]bool{16: false, 17: true, 18: true, 19: true, 20: true, 23: false} {
+		if err := s.usable(credential{key: types.EncryptionKey{KeyType: id}}); (err == nil) != want {
+			t.Errorf("type %d: got %v, want success %v", id, err, want)
+		}
+	}
+}
+
+func TestNTLMSignaturesOfAnotherLength(t *testing.T) {
+	for _, length := range []int{0, 10, 15, 17, 256} {
+		if _, err := (&ntlmSealer{}).unseal(make([]byte, length), []byte("data")); err == nil {
+			t.Errorf("a signature of %d bytes is taken", length)
 		}
 	}
 }

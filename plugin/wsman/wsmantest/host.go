@@ -92,6 +92,10 @@ type Interference struct {
 	Body        []byte
 	// Mangle changes the bytes of the ordinary answer's body before they are sent.
 	Mangle func([]byte) []byte
+	// Early sends an answer with status 103 before the ordinary one.
+	Early bool
+	// Close ends the connection behind the ordinary answer.
+	Close bool
 	// Clear sends the ordinary answer without encryption.
 	Clear bool
 }
