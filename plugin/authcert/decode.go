@@ -143,7 +143,7 @@ func explainType(e *json.UnmarshalTypeError, err error) error {
 	switch {
 	case e.Field != "":
 		where = fmt.Sprintf("in %q", e.Field)
-	case err != error(e):
+	case !errors.Is(err, e):
 		what, _, _ := strings.Cut(err.Error(), ":")
 		where = "for " + what
 	}

@@ -10,8 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"check_exchange_authcert/plugin/authcert"
 	"github.com/google/go-cmp/cmp"
+
+	"check_exchange_authcert/plugin/authcert"
 )
 
 // What a real organization exported comes out as another reader finds it.

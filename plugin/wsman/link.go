@@ -119,7 +119,7 @@ func (l *link) close() {
 // post sends one request and reads the whole answer. After an error nothing more may be sent.
 func (l *link) post(ctx context.Context, q request) (*response, error) {
 	stop := context.AfterFunc(ctx, func() {
-		l.conn.SetDeadline(time.Unix(1, 0)) // ends reads and writes that wait; fails only on a closed connection
+		_ = l.conn.SetDeadline(time.Unix(1, 0)) // ends reads and writes that wait; fails only on a closed connection
 	})
 	r, err := l.roundTrip(ctx, q)
 	if !stop() {

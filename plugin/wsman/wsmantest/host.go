@@ -147,7 +147,7 @@ func Start(t testing.TB, o Options) *Host {
 	h.server = httptest.NewUnstartedServer(h)
 	h.server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that refuse the certificate are part of the tests
 	h.server.Listener = &listener{Listener: h.server.Listener, host: h}
-	h.server.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+	h.server.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, peerKey{}, &peer{tls: o.TLS})
 	}
 	if o.TLS {
