@@ -36,10 +36,10 @@ type cli struct {
 
 	Timeout duration `group:"run" short:"t" default:"50s" placeholder:"DURATION" help:"The whole run, in seconds or as in 1m30s (${default})."`
 
-	Output       string      `group:"output" short:"o" default:"nagios" enum:"nagios,json" placeholder:"FORM" help:"nagios or json (${default})."`
+	Output       string      `group:"output" short:"o" default:"${output}" enum:"${outputs}" placeholder:"FORM" help:"${enum} (${default})."`
 	Verbose      int         `group:"output" short:"v" type:"counter" help:"More detail; repeatable."`
 	Save         string      `group:"output" placeholder:"FILE" help:"Also write the snapshot that was judged (mode 0600)."`
-	Print        string      `group:"output" placeholder:"NAME" help:"Print an embedded file and exit 0: collector."`
+	Print        string      `group:"output" placeholder:"NAME" help:"Print what a monitoring system imports, or the collector, and exit 0: ${definitions}."`
 	ListFindings bool        `group:"output" help:"Print every finding that the check knows, and exit 0."`
 	Version      versionFlag `group:"output" short:"V" help:"Print the version, and exit 3."`
 }
@@ -61,6 +61,7 @@ func (c *cli) parse(args []string, env func(string) string, out io.Writer) (done
 		kong.Writers(out, out),
 		kong.Exit(func(int) { done = true }),
 		kong.ExplicitGroups(groups),
+		kong.Vars{"output": forms[0].name, "outputs": formNames(), "definitions": definitionNames()},
 		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 120}),
 	)
 	if err != nil {

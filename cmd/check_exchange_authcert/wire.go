@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -32,7 +29,7 @@ func (p program) check(ctx context.Context, c *cli, out *bytes.Buffer) int {
 	}
 	chosen, err := p.source(c)
 	if err != nil {
-		return unknown(out, explain(err))
+		return formByName(c.Output).refuse(out, explain(err))
 	}
 	facts := &keeper{Source: chosen}
 	result := plugin.Check(ctx, facts, c.policy(), at)
@@ -40,11 +37,7 @@ func (p program) check(ctx context.Context, c *cli, out *bytes.Buffer) int {
 		result.Notes = append(result.Notes, save(c.Save, facts.snap.Load()))
 	}
 	result.Metrics = append(result.Metrics, authcert.Metric{Name: "time", Value: p.now().Sub(start).Seconds(), Unit: "s"})
-	if err := write(out, c, result); err != nil {
-		out.Reset()
-		return unknown(out, fmt.Sprintf("writing the answer: %v", err))
-	}
-	return result.StatusCode
+	return formByName(c.Output).answer(out, result, c.Verbose)
 }
 
 // explain adds to an error what to do about it, where that is known.
@@ -54,13 +47,6 @@ func explain(err error) string {
 		return err.Error()
 	}
 	return fmt.Sprintf("%s: %v. %s", problem.Stage, problem, problem.Hint)
-}
-
-func write(out io.Writer, c *cli, result authcert.Result) error {
-	if c.Output == "json" {
-		return render.JSON(out, result)
-	}
-	return render.Nagios(out, result, c.Verbose)
 }
 
 // source is where the command line says the facts are.
@@ -76,21 +62,6 @@ func (p program) source(c *cli) (plugin.Source, error) {
 		return source.PowerShell{Exchange: c.exchange("", account), Hide: secretVariables}, nil
 	}
 	return c.hosts(account)
-}
-
-// embedded are the files that the program carries, by the name that --print
-// knows.
-var embedded = map[string]func() string{
-	"collector": source.Collector,
-}
-
-func printEmbedded(out io.Writer, name string) int {
-	content, known := embedded[name]
-	if !known {
-		return unknown(out, fmt.Sprintf("--print %s: known are %s", name, strings.Join(slices.Sorted(maps.Keys(embedded)), ", ")))
-	}
-	fmt.Fprint(out, content())
-	return authcert.OK.Code()
 }
 
 func listFindings(out io.Writer) int {
