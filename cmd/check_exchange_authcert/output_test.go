@@ -22,7 +22,7 @@ func TestPanicIsAnswered(t *testing.T) {
 		want int
 		read func([]byte) error
 	}{
-		{"nagios", 3, func(data []byte) error { return nil }},
+		{"nagios", 3, func([]byte) error { return nil }},
 		{"json", 3, func(data []byte) error { return json.Unmarshal(data, &map[string]any{}) }},
 		{"zabbix", 0, func(data []byte) error { return json.Unmarshal(data, &map[string]any{}) }},
 		{"prtg-v2", 0, func(data []byte) error { return json.Unmarshal(data, &map[string]any{}) }},
