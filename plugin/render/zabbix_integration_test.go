@@ -18,7 +18,7 @@ func TestZabbixServer(t *testing.T) {
 	c := contoso{t: t, taken: time.Now().UTC().Truncate(time.Second)}
 	ending := c.with(45, 0)
 	z.write(ending.organization())
-	z.run("host", "Exchange Auth Certificate", "{$AUTHCERT.SOURCE}=--snapshot="+z.snapshot, "{$AUTHCERT.INTERVAL}="+zabbixPolls.String())
+	z.run("host", "Exchange Auth Certificate", "{$AUTHCERT.SNAPSHOT}="+z.snapshot, "{$AUTHCERT.INTERVAL}="+zabbixPolls.String())
 
 	t.Log("the certificate ends in 45 days")
 	z.wait("a problem that names the days left", func(_ map[string]zabbixItem, problems []zabbixProblem) bool {
