@@ -143,7 +143,7 @@ func explainType(e *json.UnmarshalTypeError, err error) error {
 	switch {
 	case e.Field != "":
 		where = fmt.Sprintf("in %q", e.Field)
-	case !errors.Is(err, e):
+	case err != error(e): //nolint:errorlint // whether something wraps it is the question
 		what, _, _ := strings.Cut(err.Error(), ":")
 		where = "for " + what
 	}
