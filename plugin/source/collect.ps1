@@ -67,7 +67,7 @@ function Now { $clock.Elapsed.TotalSeconds }
 function Remaining { [double]$p.deadline - (Now) }
 
 # Seconds that one wait may take.
-function Patience { [Math]::Max(0, [Math]::Min([double]$p.timeout, (Remaining))) }
+function Patience { [Math]::Max(0.0, [Math]::Min([double]$p.timeout, (Remaining))) }
 
 function GiveUp($message) { throw [TimeoutException]::new($message) }
 
@@ -246,12 +246,12 @@ function ReadServed($entries) {
             @{ entry = $entry; port = $port; client = $client; task = $client.ConnectAsync($entry.fqdn, $port) }
         }
     })
-    $until = (Now) + [Math]::Min(4, (Remaining))
+    $until = (Now) + [Math]::Min(4.0, (Remaining))
     foreach ($try in $tries) {
         $seen = @{ port = $try.port }
         $tls = $null
         try {
-            if (-not $try.task.Wait([int](1000 * [Math]::Max(0, $until - (Now)))) -or (Remaining) -le 0) { GiveUp 'no connection in time' }
+            if (-not $try.task.Wait([int](1000 * [Math]::Max(0.0, $until - (Now)))) -or (Remaining) -le 0) { GiveUp 'no connection in time' }
             $tls = [Net.Security.SslStream]::new($try.client.GetStream(), $false, { $true })
             $tls.AuthenticateAsClient($try.entry.fqdn, $null, 'Tls, Tls11, Tls12', $false)
             $seen.rawData = $tls.RemoteCertificate.GetRawCertData()

@@ -112,15 +112,19 @@ func timeOrNil(instant authcert.Instant) any {
 // German, Czech and Turkish servers: nothing may depend on how they write or compare.
 func TestCollectsInAnyCulture(t *testing.T) {
 	want := trial{params: requested(), cmdlets: wholeCertificate}.collect(t)
-	for _, culture := range []string{"de-DE", "tr-TR", "cs-CZ"} {
+	delete(want, "takenAt")
+	for culture, sample := range map[string]string{"de-DE": "1,5 I", "tr-TR": "1,5 \u0130"} {
 		t.Run(culture, func(t *testing.T) {
-			check, _ := trial{env: []string{"ENGINE_CULTURE=" + culture}, rewrite: func(string) string { return `[Console]::Out.Write("$((1.5).ToString()) $('i'.ToUpper())")` }}.run(t)
-			if plain := "1.5 I"; string(check) == plain {
-				t.Skipf("the engine has no cultures here (libicu is missing)")
+			env := []string{"ENGINE_CULTURE=" + culture}
+			written, _ := trial{env: env, rewrite: func(string) string { return `[Console]::Out.Write("$((1.5).ToString()) $('i'.ToUpper())")` }}.run(t)
+			if string(written) == "1.5 I" {
+				t.Skip("the engine has no cultures here: libicu is missing")
 			}
-			got := trial{params: requested(), cmdlets: wholeCertificate, env: []string{"ENGINE_CULTURE=" + culture}}.collect(t)
+			if string(written) != sample {
+				t.Fatalf("got %q in this culture, want %q", written, sample)
+			}
+			got := trial{params: requested(), cmdlets: wholeCertificate, env: env}.collect(t)
 			delete(got, "takenAt")
-			delete(want, "takenAt")
 			if diff := cmp.Diff(got, want); diff != "" {
 				t.Errorf("-got +want:\n%s", diff)
 			}
@@ -146,11 +150,9 @@ func TestStandardInput(t *testing.T) {
 		want  map[string]string
 	}{
 		{"none", nil, asked},
-		{"empty", strings.NewReader(""), asked},
 		{"blank line", strings.NewReader("\r\n"), asked},
 		{"a pipe that nobody writes to", silent, asked},
 		{"not base64", strings.NewReader("password=" + testPassword + "\n"), damaged},
-		{"cut", strings.NewReader("bm9uY2U9MDEyMzQ1Njc4OWFiY2RlZg\n"), damaged},
 		{"no nonce", encoded("username=svc\npassword=" + testPassword), damaged},
 		{"nonce that would break the markers", encoded("nonce=----- x\npassword=" + testPassword), damaged},
 	}
@@ -183,11 +185,11 @@ func TestPrintedScript(t *testing.T) {
 // A session that is lost is opened once more; when that fails, no server waits for it again.
 func TestSessionIsNotReopenedForEver(t *testing.T) {
 	openings := filepath.Join(t.TempDir(), "openings")
-	params := requested()
-	params.Timeout = 5 * time.Second
-	got := trial{params: params, cmdlets: fiveServers + cmdletHead + "[Threading.Thread]::Sleep(60000) }", env: []string{"OPENINGS=" + openings}, rewrite: func(script string) string {
-		return strings.Replace(script, "function NewExchange {", "function NewExchange { [IO.File]::AppendAllText($env:OPENINGS, 'x'); if ([IO.File]::ReadAllText($env:OPENINGS) -ne 'x') { throw [UnauthorizedAccessException]::new('no more') }", 1)
-	}}.collect(t)
+	once := func(script string) string {
+		return strings.Replace(impatientWith("ex01.contoso.lab")(script), endpointFunction,
+			endpointFunction+" [IO.File]::AppendAllText($env:OPENINGS, 'x'); if ([IO.File]::ReadAllText($env:OPENINGS) -ne 'x') { throw [UnauthorizedAccessException]::new('no more') }", 1)
+	}
+	got := trial{params: requested(), cmdlets: fiveServers + cmdletHead + "[Threading.Thread]::Sleep(120000) }", env: []string{"OPENINGS=" + openings}, rewrite: once}.collect(t)
 	if attempts, err := os.ReadFile(openings); err != nil || string(attempts) != "xx" {
 		t.Errorf("got openings %q, %v, want two", attempts, err)
 	}
@@ -233,7 +235,6 @@ func TestRefusesWhereItCannotWork(t *testing.T) {
 func TestPasswordStaysInside(t *testing.T) {
 	table := map[string]trial{
 		"good":            {params: requested()},
-		"cmdlets fail":    {params: requested(), fail: "Get-AuthConfig=no;Get-ExchangeServer=no"},
 		"no endpoint":     {params: requested(), endpoint: true},
 		"refused":         {params: requested(), env: []string{"ENGINE_LANGUAGE_MODE=ConstrainedLanguage"}},
 		"a bad mechanism": {params: requested(), endpoint: true, rewrite: func(s string) string { return strings.ReplaceAll(s, "'Kerberos'", "'Nonesuch'") }},

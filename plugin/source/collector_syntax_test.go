@@ -89,7 +89,7 @@ func TestSyntax(t *testing.T) {
 			calls++ // before a script block; as an operator it would be "background"
 			continue
 		}
-		if slices.Contains(newerTokens, kind) || (kind == "Number" && strings.Trim(text, "-0123456789") != "") || strings.Contains(text, "`u") || strings.Contains(text, "`e") {
+		if slices.Contains(newerTokens, kind) || (kind == "Number" && strings.Trim(text, "-.0123456789") != "") || strings.Contains(text, "`u") || strings.Contains(text, "`e") {
 			t.Errorf("got %s, which PowerShell 5.1 does not know", token)
 		}
 	}
@@ -172,6 +172,21 @@ foreach ($name in $cases.Keys) { $entry = @{}; AddKey $cases[$name] $entry; "$na
 	}}.run(t)
 	got := strings.ReplaceAll(strings.TrimSpace(string(stdout)), "\r\n", "\n")
 	if want := "csp [csp] [True]\ndenied [csp] []\ngone [] []"; got != want || len(stderr) > 0 {
+		t.Errorf("got %q, %q, want %q", got, stderr, want)
+	}
+}
+
+// One wait takes no longer than one cmdlet may, nor than is left.
+func TestPatience(t *testing.T) {
+	const cases = `
+$clock = [Diagnostics.Stopwatch]::new()
+foreach ($case in @('2.500', '60'), @('60', '2.500'), @('60', '0'), @('60', '-3'), @(60, 300)) { $p = @{ timeout = $case[0]; deadline = $case[1] }; (Patience).ToString([cultureinfo]::InvariantCulture) }
+`
+	stdout, stderr := trial{env: []string{"ENGINE_CULTURE=de-DE"}, rewrite: func(script string) string {
+		start := strings.Index(script, "function Now")
+		return script[start:start+strings.Index(script[start:], "\nfunction GiveUp")] + cases
+	}}.run(t)
+	if got, want := strings.Join(strings.Fields(string(stdout)), " "), "2.5 2.5 0 0 60"; got != want || len(stderr) > 0 {
 		t.Errorf("got %q, %q, want %q", got, stderr, want)
 	}
 }
