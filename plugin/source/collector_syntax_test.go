@@ -1,6 +1,7 @@
 package source
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -188,5 +189,37 @@ foreach ($case in @('2.500', '60'), @('60', '2.500'), @('60', '0'), @('60', '-3'
 	}}.run(t)
 	if got, want := strings.Join(strings.Fields(string(stdout)), " "), "2.5 2.5 0 0 60"; got != want || len(stderr) > 0 {
 		t.Errorf("got %q, %q, want %q", got, stderr, want)
+	}
+}
+
+// WinRM tells why it failed by a code; these are the ones that people meet.
+func TestReasonsOfWinRM(t *testing.T) {
+	table := []struct {
+		code int64 // ErrorCode of PSRemotingTransportException
+		want string
+	}{
+		{5, "access-denied"}, {1326, "access-denied"}, {1331, "access-denied"}, {1909, "access-denied"}, {-2147023570, "access-denied"}, // 0x8007052E
+		{-2146893022, "access-denied"}, {-2144108274, "access-denied"}, // SEC_E_WRONG_PRINCIPAL, 0x8033810E
+		{-2144108250, "timeout"}, {-2144108503, "timeout"}, // 0x80338126, 0x80338029
+		{-2144108526, "unreachable"}, {-2144108103, "unreachable"}, {-2146893039, "unreachable"}, {53, "unreachable"}, // 0x80338012, 0x803381B9, no KDC
+		{-2144108269, "not-found"}, {-2144108485, "not-found"}, // 0x80338113, 0x8033803B
+		{-2144108122, "throttled"}, // 0x803381A6: too many shells
+	}
+	var cases strings.Builder
+	for _, row := range table {
+		fmt.Fprintf(&cases, "$e = [Management.Automation.Remoting.PSRemotingTransportException]::new('Zugriff')\n$e.ErrorCode = %d\ntry { throw $e } catch { (Explain $_).reason }\n", row.code)
+	}
+	stdout, stderr := trial{rewrite: func(script string) string {
+		start := strings.Index(script, "$reasons = ")
+		return script[start:start+strings.Index(script[start:], "\nfunction Note")] + "\n" + cases.String()
+	}}.run(t)
+	got := strings.Fields(string(stdout))
+	if len(got) != len(table) {
+		t.Fatalf("got %d reasons %q, %q, want %d", len(got), got, stderr, len(table))
+	}
+	for i, row := range table {
+		if got[i] != row.want {
+			t.Errorf("%d: got %s, want %s", row.code, got[i], row.want)
+		}
 	}
 }
