@@ -62,7 +62,7 @@ func (c *cli) parse(args []string, env func(string) string, out io.Writer) (done
 		kong.Exit(func(int) { done = true }),
 		kong.ExplicitGroups(groups),
 		kong.Vars{"output": forms[0].name, "outputs": formNames(), "definitions": definitionNames()},
-		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 120}),
+		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 160}),
 	)
 	if err != nil {
 		return false, err
