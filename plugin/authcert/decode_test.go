@@ -163,6 +163,10 @@ func TestDuplicatesAreMerged(t *testing.T) {
 			s.Certificates = List[Certificate]{*o.entry(1, o.currentThumbprint())}
 			s.Certificates[0].HasPrivateKey = new(false)
 		}), want: []verdict{{"current-no-private-key", Critical, "ex02"}}},
+		{name: "the second contradicts that there is a key", change: again(func(o *org, s *Server) {
+			s.Certificates = List[Certificate]{*o.entry(1, o.currentThumbprint())}
+			s.Certificates[0].HasPrivateKey = new(false)
+		}), want: []verdict{{"current-no-private-key", Critical, "ex02"}}},
 		{name: "the worse of two contradictions", change: again(func(o *org, s *Server) {
 			s.Certificates = List[Certificate]{*o.entry(1, o.currentThumbprint())}
 			o.entry(1, o.currentThumbprint()).PrivateKeyExportable = new(false)

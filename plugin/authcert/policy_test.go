@@ -36,6 +36,7 @@ func TestNothingUnjudgedBecomesOK(t *testing.T) {
 	}{
 		{"sound", func(*org) {}, Facets(), OK, "is valid for 400 days, until 2027-12-28 (3 of 3 servers checked)"},
 		{"AuthConfig unreadable", func(o *org) { o.AuthConfig = nil }, Facets(), Unknown, "expiry, consistency could not be judged"},
+		{"sound, asked for self-signed only", func(*org) {}, []Facet{SelfSigned}, OK, "no problem found (selfsigned) (3 of 3 servers checked)"},
 		{"AuthConfig unreadable, asked for self-signed only", func(o *org) { o.AuthConfig = nil }, []Facet{SelfSigned}, OK, "no problem found (selfsigned)"},
 		{"no servers", func(o *org) { o.Servers = nil }, Facets(), Unknown, "expiry, consistency, selfsigned could not be judged (0 of 0"},
 		{"all unreadable", func(o *org) {

@@ -68,6 +68,10 @@ func TestRemedies(t *testing.T) {
 		}, []string{make1, stage1, ask, `$pfx = Export-ExchangeCertificate -Thumbprint $new.Thumbprint -BinaryEncoded -Password $pw`,
 			`foreach ($s in 'ex01.contoso.com','ex02.contoso.com','ex03.contoso.com') { Import-ExchangeCertificate -Server $s -FileData $pfx.FileData -Password $pw -PrivateKeyExportable $true }  # the servers are in 2 sites and Exchange replicates within a site only; one that has it already refuses it`,
 			later}},
+		{"all in one site", "current-expiring", func(o *org) {
+			current(40)(o)
+			o.Servers[0].Site, o.Servers[1].Site = "Berlin", "BERLIN"
+		}, []string{make1, stage1, later}},
 		{"a second more than 72 hours", "current-expiring", func(o *org) { o.setCurrent(until(o.t, now.Add(72*time.Hour+time.Second))) }, []string{make1, stage1, later}},
 		{"72 hours: too late to stage", "current-expiring", current(3), []string{make1, now1, publish, clear1, restart}},
 		{"expired", "current-expired", current(-1), []string{make1, now1, publish, clear1, restart}},
@@ -99,6 +103,9 @@ func TestRemedies(t *testing.T) {
 		{"next only needs copying", "current-expiring", both(20, in(5), dropNext), []string{ask, exportOf("NEXT", "ex01"), importOn("ex02")}},
 		{"next is valid later than its date", "next-not-valid-when-effective", func(o *org) {
 			o.setNext(authCertificate(o.t, spec{from: in(10), to: in(1800)}), in(5))
+		}, []string{`Set-AuthConfig -NewCertificateThumbprint 'NEXT' -NewCertificateEffectiveDate ([datetime]'2026-12-03T13:00:00Z').ToUniversalTime()`}},
+		{"next is overdue and not valid yet", "next-not-valid-when-effective", func(o *org) {
+			o.setNext(authCertificate(o.t, spec{from: in(10), to: in(1800)}), in(-5))
 		}, []string{`Set-AuthConfig -NewCertificateThumbprint 'NEXT' -NewCertificateEffectiveDate ([datetime]'2026-12-03T13:00:00Z').ToUniversalTime()`}},
 		{"next is valid only after the current one", "next-not-valid-when-effective", func(o *org) {
 			current(100)(o)
@@ -149,6 +156,9 @@ func TestRemedies(t *testing.T) {
 		{"metadata fails where the certificate is", "published-error", func(o *org) { o.Servers[1].Published = &Published{HTTPStatus: 500} }, []string{
 			on2 + `{ certutil -repairstore my 'CURRENT' }  # finds the key again if it is still there; if not:`, ask, exportOf("CURRENT", "ex01"),
 			on2 + `{ Remove-Item 'Cert:\LocalMachine\My\CURRENT' }  # an import does not replace what is there`, importOn("ex02"), on2 + `{ ` + pools + ` }`}},
+		{"metadata fails where the first is that has it", "published-error", func(o *org) { o.Servers[0].Published = &Published{HTTPStatus: 500} }, []string{
+			`Invoke-Command -ComputerName 'ex01.contoso.com' { certutil -repairstore my 'CURRENT' }  # finds the key again if it is still there; if not:`, ask, exportOf("CURRENT", "ex02"),
+			`Invoke-Command -ComputerName 'ex01.contoso.com' { Remove-Item 'Cert:\LocalMachine\My\CURRENT' }  # an import does not replace what is there`, importOn("ex01"), `Invoke-Command -ComputerName 'ex01.contoso.com' { ` + pools + ` }`}},
 		{"metadata fails on an unreadable server", "published-error", func(o *org) {
 			o.unreadable(1, Timeout)
 			o.Servers[1].Published = &Published{HTTPStatus: 500}

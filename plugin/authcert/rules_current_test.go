@@ -120,6 +120,9 @@ func TestUnusualCertificates(t *testing.T) {
 			o.install(1, Certificate{RawData: patch(t, spec{subject: "exotic", from: in(-10), to: in(900), key: ecdsaKey()}.der(t), oidP256, oidOtherCurve)})
 			o.drop(1, o.currentThumbprint())
 		}, want: []verdict{{"current-missing", Critical, "ex02"}}},
+		{name: "unknown curve with something behind it is no certificate", change: func(o *org) {
+			o.install(1, Certificate{RawData: append(patch(t, spec{subject: "exotic", from: in(-10), to: in(900), key: ecdsaKey()}.der(t), oidP256, oidOtherCurve), 0)})
+		}, want: []verdict{{"server-unreadable", Unknown, "ex02"}}},
 		{name: "another subject", change: usual(func(s *spec) { s.subject = "oauth.contoso.com" })},
 		{name: "leftovers of earlier rollovers", change: func(o *org) {
 			o.installEverywhere(until(o.t, in(-100)))

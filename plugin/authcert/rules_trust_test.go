@@ -90,7 +90,7 @@ func TestCloudMissingCurrent(t *testing.T) {
 		{name: "nothing held", change: cloud(nothing), want: is},
 		{name: "one that cannot be told apart", change: cloud(nothing, "AB", "")},
 		{name: "not asked", change: func(o *org) { o.Hybrid.Configured = new(true) }},
-		{name: "the answer holds no list", change: func(o *org) { o.Entra = &Entra{} }},
+		{name: "the answer holds no list", change: func(o *org) { o.Hybrid.Configured, o.Entra = new(true), &Entra{} }},
 		{name: "no hybrid", change: func(o *org) {
 			cloud(nothing, "AB")(o)
 			o.Hybrid.Configured = new(false)

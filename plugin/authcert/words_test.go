@@ -48,6 +48,15 @@ func TestWholeDays(t *testing.T) {
 	}
 }
 
+// A clock has fractions of a second, a certificate has none.
+func TestWholeDaysFromAFraction(t *testing.T) {
+	for to, want := range map[time.Time]int{now: -1, now.Add(time.Second): 0, in(1): 0, in(1).Add(time.Second): 1, in(-1): -2} {
+		if got := wholeDays(now.Add(time.Nanosecond), to); got != want {
+			t.Errorf("%s: %d days, want %d", to, got, want)
+		}
+	}
+}
+
 func TestParseInstant(t *testing.T) {
 	noon := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]time.Time{
