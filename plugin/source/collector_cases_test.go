@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -106,7 +107,7 @@ func timeOrNil(instant authcert.Instant) any {
 	if !instant.Known() {
 		return nil
 	}
-	return instant.Time.UTC()
+	return instant.UTC()
 }
 
 // German, Czech and Turkish servers: nothing may depend on how they write or compare.
@@ -223,8 +224,8 @@ func TestRefusesWhereItCannotWork(t *testing.T) {
 				return script
 			}}.run(t)
 			_, err := collected(stdout, stderr, testNonce)
-			problem, _ := err.(*authcert.Problem)
-			if problem == nil || problem.Reason != authcert.Unsupported || !strings.Contains(problem.Message, row.want) {
+			var problem *authcert.Problem
+			if !errors.As(err, &problem) || problem.Reason != authcert.Unsupported || !strings.Contains(problem.Message, row.want) {
 				t.Errorf("got %v from %q %q, want an unsupported %q", err, stdout, stderr, row.want)
 			}
 		})

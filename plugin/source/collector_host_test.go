@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -138,7 +139,7 @@ func TestHostStore(t *testing.T) {
 					other = server
 				}
 			}
-			sorted := cmp.Transformer("byCommonName", func(all []any) map[string]any { return byRawData(all) })
+			sorted := cmp.Transformer("byRawData", byRawData)
 			if diff := cmp.Diff(own["certificates"], row.own, sorted); diff != "" {
 				t.Errorf("own certificates (-got +want):\n%s", diff)
 			}
@@ -218,11 +219,19 @@ func TestServedCertificates(t *testing.T) {
 		listen(t, handshake(raw, key)),
 		listen(t, handshake(expired, curve)),
 		listen(t, func(conn net.Conn) {
-			conn.Read(make([]byte, 1)) // http.sys reads the greeting, and hangs up without a certificate
-			conn.(*net.TCPConn).SetLinger(0)
+			// http.sys reads the greeting, and hangs up without a certificate.
+			_, err := conn.Read(make([]byte, 1))
+			if err = errors.Join(err, conn.(*net.TCPConn).SetLinger(0), conn.Close()); err != nil {
+				t.Logf("hanging up: %v", err)
+			}
+		}),
+		listen(t, func(conn net.Conn) {
+			if _, err := conn.Write([]byte("220 no TLS here\r\n")); err != nil {
+				t.Logf("greeting: %v", err)
+			}
+			<-ended
 			conn.Close()
 		}),
-		listen(t, func(conn net.Conn) { conn.Write([]byte("220 no TLS here\r\n")); <-ended; conn.Close() }),
 		listen(t, func(conn net.Conn) { <-ended; conn.Close() }),
 		closed.Addr().(*net.TCPAddr).Port,
 	}
