@@ -84,31 +84,37 @@ func newNonce() string {
 
 // problem names the host and the step in the conversation's error.
 func (w WinRM) problem(step string, err error) error {
-	var failed *wsman.Error
-	if !errors.As(err, &failed) {
-		return &authcert.Problem{Stage: cmp.Or(step, "asking "+w.Shell.URL), Reason: authcert.Malformed, Message: err.Error()}
-	}
-	problem := &authcert.Problem{Stage: stageWords[failed.Stage], Reason: authcert.Reason(failed.Reason), Message: failed.Err.Error(), Hint: failed.Hint}
-	if step != "" && (failed.Stage == wsman.StageSend || failed.Stage == wsman.StageReceive) {
-		problem.Stage = step
-	}
-	problem.Stage += " (" + w.Shell.URL + ")"
+	problem := conversationProblem("WinRM", w.Shell.URL, step, err)
 	if hint := faultHint(err); hint != "" {
 		problem.Hint = hint
 	}
 	return problem
 }
 
-// stageWords spells the stages of a conversation for people.
+// conversationProblem spells a conversation's error for people: what was being done there, and its words.
+func conversationProblem(service, url, step string, err error) *authcert.Problem {
+	var failed *wsman.Error
+	if !errors.As(err, &failed) {
+		return &authcert.Problem{Stage: cmp.Or(step, "asking "+url), Reason: authcert.Malformed, Message: err.Error()}
+	}
+	problem := &authcert.Problem{Stage: strings.ReplaceAll(stageWords[failed.Stage], "%s", service), Reason: authcert.Reason(failed.Reason), Message: failed.Err.Error(), Hint: failed.Hint}
+	if step != "" && (failed.Stage == wsman.StageSend || failed.Stage == wsman.StageReceive) {
+		problem.Stage = step
+	}
+	problem.Stage += " (" + url + ")"
+	return problem
+}
+
+// stageWords spells the stages of a conversation with a service for people.
 var stageWords = map[wsman.Stage]string{
-	wsman.StageConfigure:    "preparing WinRM",
+	wsman.StageConfigure:    "preparing %s",
 	wsman.StageResolve:      "resolving the host",
-	wsman.StageConnect:      "connecting to WinRM",
-	wsman.StageTLS:          "TLS with WinRM",
+	wsman.StageConnect:      "connecting to %s",
+	wsman.StageTLS:          "TLS with %s",
 	wsman.StageKDC:          "getting a Kerberos ticket",
-	wsman.StageAuthenticate: "logging on to WinRM",
-	wsman.StageSend:         "asking WinRM",
-	wsman.StageReceive:      "asking WinRM",
+	wsman.StageAuthenticate: "logging on to %s",
+	wsman.StageSend:         "asking %s",
+	wsman.StageReceive:      "asking %s",
 }
 
 // faultHint says what to check for the faults that administrators meet.
