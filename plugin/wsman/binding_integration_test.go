@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"check_exchange_authcert/plugin/wsman"
+	"check_exchange_authcert/plugin/wsman/wsmantest"
 )
 
 // acceptor steps a GSSAPI context that demands a channel binding: a token a line in, an answer a line out.
@@ -34,7 +35,7 @@ for line in sys.stdin:
 
 // The binding is what MIT Kerberos and gss-ntlmssp take for the same certificate, and nothing else.
 func TestIntegrationChannelBinding(t *testing.T) {
-	l := newLab(t)
+	l := startLab(t)
 	for _, auth := range auths {
 		for _, right := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/right=%v", auth, right), func(t *testing.T) {
@@ -45,7 +46,7 @@ func TestIntegrationChannelBinding(t *testing.T) {
 				if !right {
 					sum[0]++
 				}
-				steps := l.accept(t, append([]byte("tls-server-end-point:"), sum[:]...))
+				steps := accept(t, l, append([]byte("tls-server-end-point:"), sum[:]...))
 				server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 					if !ok {
@@ -62,8 +63,10 @@ func TestIntegrationChannelBinding(t *testing.T) {
 						w.WriteHeader(http.StatusUnauthorized)
 					}
 				})
-				h := &labHost{lab: l, url: strings.Replace(server.URL, "127.0.0.1", "localhost", 1), config: wsman.TLS{Insecure: true}}
-				_, err := open(t, h.client(auth)).Do(t.Context(), createShell)
+				h := &wsmantest.LabHost{URL: strings.Replace(server.URL, "127.0.0.1", "localhost", 1)}
+				config := client(l, h, auth)
+				config.TLS.Insecure = true
+				_, err := open(t, config).Do(t.Context(), createShell)
 				if right {
 					check(t, err, wsman.StageReceive, wsman.ReasonNotFound, "HTTP 404")
 					return
@@ -74,10 +77,10 @@ func TestIntegrationChannelBinding(t *testing.T) {
 	}
 }
 
-func (l *lab) accept(t *testing.T, binding []byte) func(token string) string {
+func accept(t *testing.T, l *wsmantest.Lab, binding []byte) func(token string) string {
 	t.Helper()
 	command := exec.Command("/usr/bin/python3", "-c", acceptor, base64.StdEncoding.EncodeToString(binding))
-	command.Env = l.env
+	command.Env = l.Env
 	in, err := command.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
