@@ -16,10 +16,10 @@ import (
 
 // cli is the command line. Its help is the one in the README.
 type cli struct {
-	Hostname []string `group:"source" short:"H" sep:"none" placeholder:"HOST" help:"An Exchange server, asked through WinRM; repeatable: the first that can be reached is asked."`
+	Hostname []string `group:"source" short:"H" sep:"none" placeholder:"HOST" help:"An Exchange server; repeatable: the first that can be reached is asked."`
 	Local    bool     `group:"source" help:"Ask Exchange on this host with Windows PowerShell."`
 	Snapshot string   `group:"source" placeholder:"PATH" help:"A snapshot in JSON, what the collector printed, a file or folder of Export-Clixml output, or - for standard input."`
-	Via      string   `group:"source" default:"winrm" enum:"winrm" placeholder:"LIST" help:"How --hostname is asked: winrm (${default})."`
+	Via      []string `group:"source" default:"exchange,winrm" enum:"exchange,winrm" placeholder:"WAY" help:"How --hostname is asked, in this order: exchange (its own PowerShell endpoint, needs only a View-Only role), winrm (a Windows Remote Shell, also sees the host's own store) (${default})."`
 
 	connection
 	Warning            authcert.Range             `group:"thresholds" short:"w" default:"60:" placeholder:"RANGE" help:"Days left of the current Auth Certificate; N means at least N (${default})."`

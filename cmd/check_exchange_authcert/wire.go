@@ -61,7 +61,7 @@ func (p program) source(c *cli) (plugin.Source, error) {
 	if c.Local {
 		return source.PowerShell{Exchange: c.exchange("", account), Hide: secretVariables}, nil
 	}
-	return c.hosts(account)
+	return c.hosts(account, p.now())
 }
 
 func listFindings(out io.Writer) int {

@@ -93,7 +93,7 @@ function NewExchange {
     $info = [Management.Automation.Runspaces.WSManConnectionInfo]::new([uri]$p.url, 'http://schemas.microsoft.com/powershell/Microsoft.Exchange', $p.credential)
     $info.AuthenticationMechanism = $p.auth
     $info.SkipCACheck = $info.SkipCNCheck = $info.SkipRevocationCheck = $p.tls -eq 'insecure'
-    $info.CancelTimeout = 5000
+    $info.CancelTimeout = 1000
     [runspacefactory]::CreateRunspace($info)
 }
 

@@ -34,6 +34,10 @@ const wayBack = 2 * time.Second
 // Snapshot opens a shell, runs the collector and reads its answer. The shell is
 // deleted whatever happens, within a second after the context has ended.
 func (w WinRM) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
+	if !w.Exchange.Account.HasPassword() {
+		return nil, &authcert.Problem{Stage: "preparing WinRM", Reason: authcert.Unsupported, Message: "a ticket does not go further than the host, and from there Exchange is asked",
+			Hint: "Name an account with a password for that with --exchange-credentials, or ask with --via exchange"}
+	}
 	args, err := collectorArgs(windowsPowerShell)
 	if err != nil {
 		return nil, err
@@ -71,7 +75,7 @@ func (e Exchange) params(ctx context.Context, kind, nonce string) collectorParam
 	if end, ok := ctx.Deadline(); ok {
 		left := time.Until(end)
 		p.Deadline = max(left-wayBack, left/2)
-		p.Timeout = p.Deadline
+		p.Timeout = p.Deadline / 3 // one server that hangs leaves time for the others
 	}
 	return p
 }
