@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"check_exchange_authcert/plugin/authcert"
@@ -21,7 +22,11 @@ func report(result authcert.Result, verbosity int) string {
 	}
 	groups := group(result.Findings, verbosity)
 	for i, g := range groups {
-		if !page.block(append(g.messages(), page.remedy(g[0])...)) && !page.block(append(g.messages(), "  Do: see the output with -v")) {
+		if page.block(append(g.messages(), page.remedy(g)...)) {
+			page.tell(g[0].Remedy)
+			continue
+		}
+		if !page.block(append(g.messages(), "  Do: see the output with -v")) {
 			page.lines = append(page.lines, fmt.Sprintf("… and %d more findings", count(groups[i:])))
 			break
 		}
@@ -39,7 +44,11 @@ func report(result authcert.Result, verbosity int) string {
 
 // failure says why there are no facts, whole, and what to do.
 func failure(p *authcert.Problem) []string {
-	lines := []string{fmt.Sprintf("[%s] %s: %s", authcert.Unknown, p.Stage, p.Error())}
+	message := p.Error()
+	if p.Stage != "" {
+		message = p.Stage + ": " + message
+	}
+	lines := []string{fmt.Sprintf("[%s] %s", authcert.Unknown, message)}
 	if p.Hint != "" {
 		lines = append(lines, "  Do: "+p.Hint)
 	}
@@ -122,19 +131,29 @@ func (g findingGroup) messages() []string {
 	return lines
 }
 
-// remedy writes what to do, once: findings often share it.
-func (p *page) remedy(f authcert.Finding) []string {
+// tell remembers that a remedy is on the page.
+func (p *page) tell(remedy string) {
+	if p.told == nil {
+		p.told = map[string]bool{}
+	}
+	p.told[remedy] = true
+}
+
+// remedy writes what to do, once: findings often share it. Of a group it is
+// the first one's, and it says so when the others need their own.
+func (p *page) remedy(g findingGroup) []string {
+	f := g[0]
 	if f.Status == authcert.OK {
 		return nil
 	}
 	see := fmt.Sprintf("  See: %s (%s)", f.Reference, f.ID)
+	var others []string
+	if slices.ContainsFunc(g, func(other authcert.Finding) bool { return other.Remedy != f.Remedy }) {
+		others = []string{"      That is for the first of these; -v shows what to do for each"}
+	}
 	if p.told[f.Remedy] {
-		return []string{"  Do: the same as above", see}
+		return append(append([]string{"  Do: the same as above"}, others...), see)
 	}
-	if p.told == nil {
-		p.told = map[string]bool{}
-	}
-	p.told[f.Remedy] = true
 	var lines []string
 	for i, step := range strings.Split(f.Remedy, "\n") {
 		prefix := "      "
@@ -143,7 +162,7 @@ func (p *page) remedy(f authcert.Finding) []string {
 		}
 		lines = append(lines, prefix+step)
 	}
-	return append(lines, see)
+	return append(append(lines, others...), see)
 }
 
 func bullets(notes []string) []string {
