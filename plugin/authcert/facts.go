@@ -137,11 +137,14 @@ func (f *facts) readable() int {
 	return n
 }
 
-// problem returns what went wrong in a stage of the collection, or nil.
+// problem returns what went wrong in a stage of the collection, or before it
+// could be reached; nil when nothing did.
 func (f *facts) problem(stage string) *Problem {
-	for i := range f.Errors {
-		if f.Errors[i].Stage == stage {
-			return &f.Errors[i]
+	for _, wanted := range []string{stage, StageSession} {
+		for i := range f.Errors {
+			if f.Errors[i].Stage == wanted {
+				return &f.Errors[i]
+			}
 		}
 	}
 	return nil

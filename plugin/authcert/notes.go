@@ -75,7 +75,7 @@ func (f *facts) evidenceNotes(add func(string, ...any)) {
 	}
 	for i := range f.Errors {
 		p := &f.Errors[i]
-		if p.Stage == StageServers || (p.Stage == StageAuthConfig && f.AuthConfig == nil) {
+		if p.Stage == StageServers || ((p.Stage == StageAuthConfig || p.Stage == StageSession) && f.AuthConfig == nil) {
 			continue // a finding says so
 		}
 		add("not known (%s): %s", p.Stage, p.Error())

@@ -30,8 +30,10 @@ type Problem struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// Stages that the rules look for.
+// Stages that the rules look for. Without a session with Exchange none of the
+// cmdlets was asked.
 const (
+	StageSession     = "open-exchange"
 	StageAuthConfig  = "get-authconfig"
 	StageServers     = "get-exchangeserver"
 	StageCertificate = "get-exchangecertificate"
@@ -54,4 +56,18 @@ func (r Reason) words() string {
 		r = Unreadable
 	}
 	return strings.ReplaceAll(string(r), "-", " ")
+}
+
+// advice is what to check next: the problem's own hint, or what helps in its
+// stage, or the rule's usual one. There may be no problem.
+func (p *Problem) advice(usual string) string {
+	switch {
+	case p == nil:
+		return usual
+	case p.Hint != "":
+		return p.Hint
+	case p.Stage == StageSession:
+		return "See that Exchange's PowerShell endpoint answers on that server (Test-NetConnection SERVER -Port 80, application pool MSExchangePowerShellAppPool) and that the account has the role View-Only Configuration; an expired Auth Certificate breaks it too"
+	}
+	return usual
 }

@@ -168,6 +168,9 @@ func TestRemedies(t *testing.T) {
 		{"next not in the cloud", "cloud-missing-next", cloud(both(100, in(10), nothing), "current"), []string{script + before}},
 		{"AuthConfig", "authconfig-unexpected", func(o *org) { o.AuthConfig.ServiceName, o.AuthConfig.Realm = "x", "y" }, []string{
 			`Set-AuthConfig -ServiceName '00000002-0000-0ff1-ce00-000000000000'`, `Set-AuthConfig -Realm $null`}},
+		{"no session", "no-servers", func(o *org) {
+			o.Servers, o.Errors = nil, List[Problem]{{Stage: StageSession, Reason: AccessDenied}}
+		}, []string{`See that Exchange's PowerShell endpoint answers on that server (Test-NetConnection SERVER -Port 80, application pool MSExchangePowerShellAppPool) and that the account has the role View-Only Configuration; an expired Auth Certificate breaks it too`}},
 		{"an unreadable server, with a hint", "server-unreadable", func(o *org) { o.Servers[1].Error = &Problem{Hint: "Test-WSMan ex02"} }, []string{"Test-WSMan ex02"}},
 	}
 	for _, tt := range tests {

@@ -12,14 +12,35 @@ func authConfigUnreadable(f *facts) []Finding {
 	cause := "the snapshot holds none"
 	hint := "Get-AuthConfig  # needs the role View-Only Configuration: New-RoleGroup 'AuthCert Monitoring' -Roles 'View-Only Configuration' -Members ACCOUNT"
 	if p := f.problem(StageAuthConfig); p != nil {
-		cause = p.Error()
-		if p.Hint != "" {
-			hint = p.Hint
-		}
+		cause, hint = p.Error(), p.advice(hint)
 	}
 	brief := "AuthConfig could not be read: " + cause
-	message := brief + "; which certificate is current is not known"
+	message := brief + "; which certificate is current is not known" + f.suspect()
 	return []Finding{newFinding(Unknown, brief, message, hint).blocking(Expiry)}
+}
+
+// suspect tells of the certificate that is probably current when AuthConfig
+// does not: the one of the usual subject that ends last. An expired one breaks
+// the very cmdlets that would say so. It is a hint and no verdict, for only
+// AuthConfig names the current one.
+func (f *facts) suspect() string {
+	var last *x509Cert
+	var where *server
+	for _, s := range f.servers {
+		for _, cert := range s.installed {
+			if cert.subject == authSubject && (last == nil || cert.NotAfter.After(last.NotAfter)) {
+				last, where = cert.x509Cert, s
+			}
+		}
+	}
+	switch {
+	case last == nil:
+		return ""
+	case last.expired(f.now):
+		return fmt.Sprintf("; the last Auth Certificate on %s, %s, expired %s ago, on %s: if it is current, that is the cause",
+			where.FQDN, last.thumbprint.Short(), between(last.NotAfter, f.now), At(last.NotAfter))
+	}
+	return fmt.Sprintf("; the last Auth Certificate on %s, %s, is valid until %s", where.FQDN, last.thumbprint.Short(), At(last.NotAfter))
 }
 
 func snapshotStale(f *facts) []Finding {

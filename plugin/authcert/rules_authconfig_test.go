@@ -6,6 +6,10 @@ import (
 )
 
 func TestAuthConfigUnreadable(t *testing.T) {
+	noSession := func(o *org) {
+		o.AuthConfig, o.Servers = nil, o.Servers[:1]
+		o.Errors = List[Problem]{{Stage: StageSession, Reason: AccessDenied, Message: "no session"}}
+	}
 	is := []verdict{{"authconfig-unreadable", Unknown, ""}}
 	judgeRows(t, []row{
 		{name: "refused", change: func(o *org) {
@@ -13,6 +17,20 @@ func TestAuthConfigUnreadable(t *testing.T) {
 			o.Errors = List[Problem]{{Stage: StageAuthConfig, Reason: AccessDenied, Message: "not allowed", Hint: "see your role"}}
 		}, want: is, words: []string{"access denied: not allowed", "which certificate is current is not known"}},
 		{name: "absent", change: func(o *org) { o.AuthConfig = nil }, want: is, words: []string{"holds none"}},
+		{name: "an Auth Certificate in the store", change: func(o *org) { o.AuthConfig = nil }, want: is, words: []string{"the last Auth Certificate on ex01.contoso.com", "is valid until"}},
+		{name: "an expired Auth Certificate in the store", change: func(o *org) {
+			o.setCurrent(until(o.t, in(-3)))
+			o.AuthConfig = nil
+		}, want: is, words: []string{"expired 3 days ago", "if it is current, that is the cause"}},
+		{name: "no session, only the host's own store", change: noSession, want: []verdict{{"authconfig-unreadable", Unknown, ""}, {"server-unreadable", Unknown, ""}},
+			words: []string{"access denied: no session"}, absent: []string{"holds none"}},
+		{name: "no session and no server", change: func(o *org) {
+			noSession(o)
+			o.Servers = nil
+		}, want: []verdict{{"authconfig-unreadable", Unknown, ""}, {"no-servers", Unknown, ""}}},
+		// Of the other servers nothing is known: that was once OK.
+		{name: "no session, only the self-signed ones wanted", change: noSession, policy: func(p *Policy) { p.Only = []Facet{SelfSigned} },
+			want: []verdict{{"server-unreadable", Unknown, ""}}},
 		{name: "an expired certificate all the same", change: func(o *org) {
 			o.AuthConfig = nil
 			o.install(0, own(o.t, "old", -10))

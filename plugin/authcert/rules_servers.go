@@ -5,12 +5,15 @@ import (
 	"time"
 )
 
+const readServers = "Get-ExchangeServer  # needs the role View-Only Configuration"
+
 func noServers(f *facts) []Finding {
 	if len(f.servers) > 0 {
 		return nil
 	}
 	brief := "no mailbox server to judge"
-	switch p := f.problem(StageServers); {
+	p := f.problem(StageServers)
+	switch {
 	case p != nil:
 		brief += ": " + p.Error()
 	case f.excluded > 0:
@@ -19,8 +22,7 @@ func noServers(f *facts) []Finding {
 		brief += ": none has the mailbox or client access role"
 	}
 	message := brief + "; where the certificate is installed is not known"
-	return []Finding{newFinding(Unknown, brief, message,
-		"Get-ExchangeServer  # needs the role View-Only Configuration").blocking(Facets()...)}
+	return []Finding{newFinding(Unknown, brief, message, p.advice(readServers)).blocking(Facets()...)}
 }
 
 func serverUnreadable(f *facts) []Finding {
@@ -28,8 +30,7 @@ func serverUnreadable(f *facts) []Finding {
 	if p := f.problem(StageServers); p != nil && len(f.servers) > 0 {
 		brief := "the list of servers could not be read: " + p.Error()
 		message := brief + "; servers that are not known are not judged"
-		found = append(found, newFinding(Unknown, brief, message,
-			"Get-ExchangeServer  # needs the role View-Only Configuration").blocking(SelfSigned))
+		found = append(found, newFinding(Unknown, brief, message, p.advice(readServers)).blocking(SelfSigned))
 	}
 	for _, s := range f.servers {
 		if s.complete {
@@ -51,10 +52,7 @@ func (s *server) whyUnreadable() (cause, hint string) {
 	hint = "Get-ExchangeCertificate -Server " + quote(s.FQDN)
 	switch {
 	case s.Error != nil:
-		if s.Error.Hint != "" {
-			hint = s.Error.Hint
-		}
-		return s.Error.Error(), hint
+		return s.Error.Error(), s.Error.advice(hint)
 	case s.malformed > 0:
 		return fmt.Sprintf("%d of %d entries are no certificates", s.malformed, s.malformed+len(s.installed)),
 			hint + "  # only RawData counts; a broken payload signature empties the objects"
