@@ -21,13 +21,14 @@ var causes = []struct {
 	{authcert.Timeout, regexp.MustCompile(`Timeout|TimedOut|Canceled|#80338(029|126)|#800705B4`)},
 	{authcert.Throttled, regexp.MustCompile(`OverBudget|Throttl|Limits|Quota|ResourceBusy|#803381A[4-6]`)},
 	{authcert.AccessDenied, regexp.MustCompile(`Unauthorized|Security|AuthenticationE|Authoriz|Denied|CommandNotFound|#(0000|8007)(0005|05(1F|2[0EF]|3[0-3])|077[35])|#800903(0C|22)|#80338(0E[245]|10[CE])`)},
-	{authcert.NotFound, regexp.MustCompile(`(^|[^t])NotFound|#80338(002|03B|113)`)}, // but not a socket's HostNotFound
+	{authcert.NotFound, regexp.MustCompile(`NotFound|#80338(002|03B|113)`)},
 	{authcert.Unreachable, regexp.MustCompile(`Socket|Rpc|Connect|Network|Unavailable|ServerDown|OpenError|Trans|#80090(303|311)|#800706BA`)},
 	{authcert.Unsupported, regexp.MustCompile(`NotSupp|NotImpl|NotInst|SnapIn|PSArgument`)},
 	{authcert.Malformed, regexp.MustCompile(`Format|Xml|InvalidData|Parser|Serialization`)},
 }
 
 func reasonOf(facts string) authcert.Reason {
+	facts = strings.ReplaceAll(facts, "HostNotFound", "SocketError") // a name that DNS does not know is no missing object
 	for _, cause := range causes {
 		if cause.pattern.MatchString(facts) {
 			return cause.reason
@@ -109,6 +110,9 @@ func remotingProblem(url, step string, err error) *authcert.Problem {
 		}
 	case errors.Is(err, errImpatient):
 		p.Reason = authcert.Timeout
+	case sessionGone(err):
+		p.Reason, p.Message = authcert.Unreachable, "Exchange has ended the session: "+p.Message
+		return p
 	}
 	var fault *wsman.Fault
 	if errors.As(err, &fault) {

@@ -73,20 +73,18 @@ func (q *inquiry) note(stage string, err error) {
 func (q *inquiry) ask(ctx context.Context, waiting int, cmdlet string, parameters ...psrp.Parameter) ([]*clixml.Object, error) {
 	command := psrp.Command{Name: cmdlet, Parameters: parameters}
 	stage := strings.ToLower(cmdlet)
-	for {
+	for again := true; ; again = false {
 		if err := q.ready(ctx); err != nil {
 			return nil, q.problem(stage, err)
 		}
 		pipeline, err := q.session.run(ctx, command, share(ctx, waiting))
-		if sessionGone(err) && q.reopens < maxReopens && ctx.Err() == nil {
-			q.stuck = true
-			continue
+		if err == nil {
+			return pipeline.Output, cmdletError(cmdlet, pipeline)
 		}
-		if err != nil {
-			q.stuck = true
+		q.stuck = true
+		if !again || !sessionGone(err) {
 			return nil, q.problem(stage, err)
 		}
-		return pipeline.Output, cmdletError(cmdlet, pipeline)
 	}
 }
 
@@ -95,7 +93,7 @@ func (q *inquiry) ready(ctx context.Context) error {
 	switch {
 	case q.lost != nil:
 		return q.lost
-	case remaining(ctx) <= shortWait:
+	case ctx.Err() != nil || remaining(ctx) <= shortWait:
 		return &authcert.Problem{Reason: authcert.Timeout, Message: "no time was left for it"}
 	case !q.stuck:
 		return nil

@@ -169,27 +169,35 @@ func isOperationTimeout(err error) bool {
 	return errors.As(err, &failed) && failed.OperationTimeout()
 }
 
-// end deletes the shell, and a command that may be running in it before.
-func (s *remoteSession) end(ctx context.Context) {
+// end deletes the shell, and a command that may be running in it before. Where that fails otherwise than by a fault the
+// shell may still be there.
+func (s *remoteSession) end(ctx context.Context) error {
 	if s.shell == "" {
-		return
+		return nil
 	}
 	if s.running != nil {
-		_, _ = s.conversation.Do(ctx, s.signalMessage(s.running.ID().String()))
+		_, _ = s.conversation.Do(ctx, s.signalMessage(s.running.ID().String())) // Delete does it too, with less patience
 	}
-	_, _ = s.conversation.Do(ctx, s.deleteMessage()) // otherwise Exchange does it after idleTimeout
+	_, err := s.conversation.Do(ctx, s.deleteMessage())
+	var fault *wsman.Fault
+	if err != nil && !errors.As(err, &fault) {
+		return err
+	}
 	s.shell, s.running = "", nil
+	return nil
 }
 
 // reopen replaces a session that is stuck or lost, over the same connection.
 func (s *remoteSession) reopen(ctx context.Context) error {
-	s.end(ctx)
+	if err := s.end(ctx); err != nil {
+		return err
+	}
 	return s.open(ctx)
 }
 
 // close ends the session and the conversation.
 func (s *remoteSession) close(ctx context.Context) {
-	s.end(ctx)
+	_ = s.end(ctx) // otherwise Exchange does it after idleTimeout
 	_ = s.conversation.Close()
 }
 

@@ -1,9 +1,9 @@
 // Package wsmantest is the other side of package wsman for tests: a Windows host that speaks the Windows Remote Shell
-// over sealed NTLM and Kerberos, and a Kerberos KDC, both in the test's process on loopback.
+// and PowerShell remoting over sealed NTLM and Kerberos, and a Kerberos KDC, both in the test's process on loopback.
 //
-// Its cryptography is written from the specifications (MS-NLMP, RFC 4120, RFC 4121, RFC 4178, RFC 5929), not from the
-// client's code. It knows nothing of what is run: a function of the test is handed the command line and the standard
-// input and returns what the command prints. It must never be linked into a product.
+// Its cryptography and its messages are written from the specifications (MS-NLMP, RFC 4120, RFC 4121, RFC 4178, RFC 5929,
+// MS-WSMV, MS-PSRP), not from the client's code. It knows nothing of what is run: a function of the test is handed the
+// command line and the standard input, or the cmdlet and its parameters, and returns what that leaves. It must never be linked into a product.
 package wsmantest
 
 import (
@@ -59,8 +59,13 @@ type Options struct {
 	ChallengeFlags uint32
 	// Chunk is the largest piece of output in one answer, in bytes; 32 KiB when 0.
 	Chunk int
+	// Fragment is the largest piece of a message of the PowerShell endpoint, in bytes; 32 KiB when 0.
+	Fragment int
 	// Run plays the commands; nil echoes nothing and exits with 0.
 	Run func(Command) Result
+	// Cmdlet plays the commands of a PowerShell session without script text, in one call at a time per session. Nil
+	// has them return nothing.
+	Cmdlet func(Cmdlet) CmdletResult
 	// Interfere is asked before each step is answered, with how often that step has come (from 1). Nil leaves it alone.
 	Interfere func(step Step, count int) *Interference
 }
@@ -138,6 +143,9 @@ func Start(t testing.TB, o Options) *Host {
 	}
 	if o.Chunk == 0 {
 		o.Chunk = 32 << 10
+	}
+	if o.Fragment == 0 {
+		o.Fragment = 32 << 10
 	}
 	if o.Run == nil {
 		o.Run = func(Command) Result { return Result{} }

@@ -32,16 +32,22 @@ type envelope struct {
 	Resource  string `xml:"Header>ResourceURI"`
 	Timeout   string `xml:"Header>OperationTimeout"`
 	Options   []struct {
-		Name  string `xml:"Name,attr"`
-		Value string `xml:",chardata"`
+		Name       string `xml:"Name,attr"`
+		MustComply string `xml:"MustComply,attr"`
+		Value      string `xml:",chardata"`
 	} `xml:"Header>OptionSet>Option"`
 	Selectors []struct {
 		Name  string `xml:"Name,attr"`
 		Value string `xml:",chardata"`
 	} `xml:"Header>SelectorSet>Selector"`
 	Body struct {
-		Inner   string `xml:",innerxml"`
+		Inner string `xml:",innerxml"`
+		Shell struct {
+			ID          string `xml:"ShellId,attr"`
+			CreationXML string `xml:"http://schemas.microsoft.com/powershell creationXml"`
+		} `xml:"Shell"`
 		Command struct {
+			ID        string   `xml:"CommandId,attr"`
 			Line      string   `xml:"Command"`
 			Arguments []string `xml:"Arguments"`
 		} `xml:"CommandLine"`
@@ -87,9 +93,10 @@ func (e *envelope) wait() time.Duration {
 	return d
 }
 
-// shell is a Windows Remote Shell.
+// shell is a Windows Remote Shell, or a PowerShell session.
 type shell struct {
-	create   string // the body of the Create request
+	create   string  // the body of the Create request
+	remote   *remote // nil for a Windows Remote Shell
 	mu       sync.Mutex
 	commands map[string]*command
 }
@@ -97,6 +104,9 @@ type shell struct {
 func (s *shell) running() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.remote != nil {
+		return s.remote.running()
+	}
 	n := 0
 	for _, c := range s.commands {
 		select {
@@ -157,7 +167,11 @@ func (c *command) start(run func(Command) Result, q Command) {
 
 // operate carries an operation out.
 func (h *Host) operate(ctx context.Context, q *envelope) ([]byte, *Fault) {
-	if q.step() == StepCreate {
+	switch remote := strings.HasPrefix(q.Resource, powerShellResource); {
+	case q.step() != StepCreate:
+	case remote:
+		return h.createRemote(q)
+	default:
 		return h.create(q), nil
 	}
 	id := ""
@@ -171,6 +185,9 @@ func (h *Host) operate(ctx context.Context, q *envelope) ([]byte, *Fault) {
 	h.mu.Unlock()
 	if s == nil {
 		return nil, &faultNoShell
+	}
+	if s.remote != nil && q.step() != StepDelete {
+		return h.operateRemote(ctx, id, s, q)
 	}
 	switch q.step() {
 	case StepCommand:
