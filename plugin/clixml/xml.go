@@ -12,6 +12,7 @@ const namespace = "http://schemas.microsoft.com/powershell/2004/04"
 
 type parser struct {
 	xml     *xml.Decoder
+	input   *tagReader          // under it
 	names   map[uint64][]string // TN by RefId
 	objects map[uint64]target   // Obj by RefId
 	depth   int
@@ -19,7 +20,8 @@ type parser struct {
 }
 
 func newParser(text []byte) *parser {
-	p := &parser{xml: xml.NewDecoder(newTagReader(text)), names: map[uint64][]string{}, objects: map[uint64]target{}}
+	input := newTagReader(text)
+	p := &parser{xml: xml.NewDecoder(input), input: input, names: map[uint64][]string{}, objects: map[uint64]target{}}
 	p.xml.CharsetReader = declaredCharset
 	return p
 }
@@ -93,9 +95,10 @@ func (p *parser) children(parent string, read func(xml.StartElement) error) erro
 	}
 }
 
-// text returns what stands in the open element, which must hold no other.
+// text returns what stands in the element whose start has just been read, which must hold no other.
 func (p *parser) text() (string, error) {
-	var text []byte
+	plain, _ := p.input.plainText()
+	text := plain[:len(plain):len(plain)] // a copy, once anything is added
 	for {
 		tok, err := p.token()
 		if err != nil {
