@@ -24,8 +24,11 @@ const (
 )
 
 const (
-	makeCertificate = `$new = New-ExchangeCertificate -KeySize 2048 -PrivateKeyExportable $true -SubjectName '` + authSubject +
+	newCertificate = `$new = New-ExchangeCertificate -KeySize 2048 -PrivateKeyExportable $true -SubjectName '` + authSubject +
 		`' -FriendlyName 'Microsoft Exchange Server Auth Certificate' -DomainName @()  # answer N: do not overwrite the default SMTP certificate`
+	// newThumbprint reads it from the certificate itself: where an expired Auth
+	// Certificate has broken the payload signature, objects carry RawData only.
+	newThumbprint = `$thumbprint = ([Security.Cryptography.X509Certificates.X509Certificate2]$new.RawData).Thumbprint`
 	// newEffective leaves Exchange the 48 hours that it wants for replication.
 	newEffective = `(Get-Date).ToUniversalTime().AddHours(49)`
 	askPassword  = `$pw = Read-Host -AsSecureString 'A password for the export'`
@@ -88,7 +91,7 @@ func (f *facts) toOtherSites() []string {
 	}
 	return []string{
 		askPassword,
-		`$pfx = Export-ExchangeCertificate -Thumbprint $new.Thumbprint -BinaryEncoded -Password $pw`,
+		`$pfx = Export-ExchangeCertificate -Thumbprint $thumbprint -BinaryEncoded -Password $pw`,
 		fmt.Sprintf(`foreach ($s in %s) { Import-ExchangeCertificate -Server $s -FileData $pfx.FileData -Password $pw -PrivateKeyExportable $true }  # the servers are in %d sites and Exchange replicates within a site only; one that has it already refuses it`,
 			computers(f.servers), len(sites)),
 	}

@@ -9,8 +9,8 @@ import (
 // stage makes a new certificate and lets Exchange roll over to it by itself.
 func (f *facts) stage() []string {
 	return slices.Concat([]string{
-		makeCertificate,
-		`Set-AuthConfig -NewCertificateThumbprint $new.Thumbprint -NewCertificateEffectiveDate ` + newEffective + `  # Exchange replicates it within a site and makes it current by itself`,
+		newCertificate, newThumbprint,
+		`Set-AuthConfig -NewCertificateThumbprint $thumbprint -NewCertificateEffectiveDate ` + newEffective + `  # Exchange replicates it within a site and makes it current by itself`,
 	}, f.toOtherSites(), f.upload(uploadBefore), []string{
 		onServers(f.servers, recycle, "  # once it is current"),
 	})
@@ -19,8 +19,8 @@ func (f *facts) stage() []string {
 // replace makes a new certificate current at once.
 func (f *facts) replace() []string {
 	return slices.Concat([]string{
-		makeCertificate,
-		`Set-AuthConfig -NewCertificateThumbprint $new.Thumbprint -NewCertificateEffectiveDate (Get-Date).ToUniversalTime()  # answer Y: the date is meant to be less than 48 hours ahead`,
+		newCertificate, newThumbprint,
+		`Set-AuthConfig -NewCertificateThumbprint $thumbprint -NewCertificateEffectiveDate (Get-Date).ToUniversalTime()  # answer Y: the date is meant to be less than 48 hours ahead`,
 	}, f.publish(f.toOtherSites()...))
 }
 

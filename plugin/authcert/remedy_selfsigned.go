@@ -25,17 +25,17 @@ func (cert *installed) renew(s *server) []string {
 		}
 	}
 	steps := []string{fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -SubjectName %s -DomainName %s  # answer %s the default SMTP certificate`,
-		quote(s.FQDN), quote(cert.subject), cert.domainNames(s), answer)}
+		quote(s.FQDN), quote(cert.subject), cert.domainNames(s), answer), newThumbprint}
 	switch {
 	case slices.Contains(services, "Federation"):
-		steps = append(steps, `Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $new.Thumbprint`,
+		steps = append(steps, `Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $thumbprint`,
 			`Set-FederationTrust 'Microsoft Federation Gateway' -PublishFederationCertificate  # when every server has it`)
 	case len(services) > 0:
-		steps = append(steps, fmt.Sprintf(`Enable-ExchangeCertificate -Server %s -Thumbprint $new.Thumbprint -Services %s`,
+		steps = append(steps, fmt.Sprintf(`Enable-ExchangeCertificate -Server %s -Thumbprint $thumbprint -Services %s`,
 			quote(s.FQDN), strings.Join(quoteAll(services), ",")))
 	}
 	if s.servesBackEnd(cert.thumbprint) {
-		steps = append(steps, onServers([]*server{s}, backEndBinding+unbindBackEnd+`$b.AddSslCertificate($using:new.Thumbprint, 'My')`, ""))
+		steps = append(steps, onServers([]*server{s}, backEndBinding+unbindBackEnd+`$b.AddSslCertificate($using:thumbprint, 'My')`, ""))
 	}
 	return append(steps, remove)
 }
@@ -77,6 +77,7 @@ func (f *facts) rebind(s *server, bound bool) []string {
 	}
 	return []string{
 		fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -DomainName %s,%s`, quote(s.FQDN), quote(s.short), quote(s.FQDN)),
-		onServers([]*server{s}, site+`$b.AddSslCertificate($using:new.Thumbprint, 'My')`, ""),
+		newThumbprint,
+		onServers([]*server{s}, site+`$b.AddSslCertificate($using:thumbprint, 'My')`, ""),
 	}
 }

@@ -10,9 +10,9 @@ import (
 func TestSelfSignedRemedies(t *testing.T) {
 	const (
 		create  = `$new = New-ExchangeCertificate -Server 'ex02.contoso.com' -PrivateKeyExportable $true -SubjectName 'CN=another' -DomainName 'ex02','ex02.contoso.com'  # answer `
-		no      = create + `N: do not overwrite the default SMTP certificate`
-		yes     = create + `Y: overwrite the default SMTP certificate`
-		enable  = `Enable-ExchangeCertificate -Server 'ex02.contoso.com' -Thumbprint $new.Thumbprint -Services `
+		no      = create + `N: do not overwrite the default SMTP certificate` + "\n" + print1
+		yes     = create + `Y: overwrite the default SMTP certificate` + "\n" + print1
+		enable  = `Enable-ExchangeCertificate -Server 'ex02.contoso.com' -Thumbprint $thumbprint -Services `
 		remove  = `Remove-ExchangeCertificate -Server 'ex02.contoso.com' -Thumbprint 'ANOTHER'  # when nothing uses it any more`
 		binding = on2 + `{ $b = Get-WebBinding -Name 'Exchange Back End' -Protocol https -Port 444; `
 		fresh   = `$new = New-ExchangeCertificate -Server 'ex02.contoso.com' -PrivateKeyExportable $true -DomainName 'ex02','ex02.contoso.com'`
@@ -37,11 +37,11 @@ func TestSelfSignedRemedies(t *testing.T) {
 		{"transport", "selfsigned-expired", with(Services{"IIS", "SMTP"}, transport), []string{yes, enable + `'IIS','SMTP'`, remove}},
 		{"transport, use not known", "selfsigned-expired", with(nil, transport), []string{yes, enable + `'SMTP'`, remove}},
 		{"federation", "selfsigned-expired", with(Services{"Federation"}, nothing), []string{no,
-			`Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $new.Thumbprint`,
+			`Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $thumbprint`,
 			`Set-FederationTrust 'Microsoft Federation Gateway' -PublishFederationCertificate  # when every server has it`, remove}},
 		{"Back End site", "selfsigned-expired", with(Services{}, func(o *org) {
 			o.Servers[1].Served = List[Served]{{Port: 444, RawData: der(o)}}
-		}), []string{no, binding + `$b.RemoveSslCertificate(); $b.AddSslCertificate($using:new.Thumbprint, 'My') }`, remove}},
+		}), []string{no, binding + `$b.RemoveSslCertificate(); $b.AddSslCertificate($using:thumbprint, 'My') }`, remove}},
 		{"IIS Manager's own", "selfsigned-expired", another(func(s *spec, c *Certificate) { s.subject, c.Services = "WMSvc-SHA2-EX02", nil }), []string{
 			`In IIS Manager on ex02.contoso.com, Management Service, choose another certificate; then there: Remove-Item 'Cert:\LocalMachine\My\ANOTHER'`}},
 		{"weak", "selfsigned-weak", another(func(s *spec, c *Certificate) { s.to, s.key, c.Services = in(900), key1024(), Services{"IMAP"} }), []string{no, enable + `'IMAP'`, remove}},
@@ -54,7 +54,7 @@ func TestSelfSignedRemedies(t *testing.T) {
 		{"Back End unbound, nothing to bind", "backend-unbound", func(o *org) {
 			o.Servers[1].Served = List[Served]{{Port: 444}}
 			o.own(1).HasPrivateKey = new(false)
-		}, []string{fresh, binding + `$b.AddSslCertificate($using:new.Thumbprint, 'My') }`}},
+		}, []string{fresh, print1, binding + `$b.AddSslCertificate($using:thumbprint, 'My') }`}},
 		{"Back End expired", "backend-expired", with(Services{}, func(o *org) {
 			o.Servers[1].Served = List[Served]{{Port: 444, RawData: der(o)}}
 		}), []string{binding + `$b.RemoveSslCertificate(); $b.AddSslCertificate('OWN', 'My') }`}},

@@ -11,9 +11,10 @@ import (
 // The remedies of the tests below, line by line; CURRENT and NEXT stand for
 // this organization's thumbprints.
 const (
-	make1   = `$new = New-ExchangeCertificate -KeySize 2048 -PrivateKeyExportable $true -SubjectName 'CN=Microsoft Exchange Server Auth Certificate' -FriendlyName 'Microsoft Exchange Server Auth Certificate' -DomainName @()  # answer N: do not overwrite the default SMTP certificate`
-	stage1  = `Set-AuthConfig -NewCertificateThumbprint $new.Thumbprint -NewCertificateEffectiveDate (Get-Date).ToUniversalTime().AddHours(49)  # Exchange replicates it within a site and makes it current by itself`
-	now1    = `Set-AuthConfig -NewCertificateThumbprint $new.Thumbprint -NewCertificateEffectiveDate (Get-Date).ToUniversalTime()  # answer Y: the date is meant to be less than 48 hours ahead`
+	make1   = `$new = New-ExchangeCertificate -KeySize 2048 -PrivateKeyExportable $true -SubjectName 'CN=Microsoft Exchange Server Auth Certificate' -FriendlyName 'Microsoft Exchange Server Auth Certificate' -DomainName @()  # answer N: do not overwrite the default SMTP certificate` + "\n" + print1
+	print1  = `$thumbprint = ([Security.Cryptography.X509Certificates.X509Certificate2]$new.RawData).Thumbprint`
+	stage1  = `Set-AuthConfig -NewCertificateThumbprint $thumbprint -NewCertificateEffectiveDate (Get-Date).ToUniversalTime().AddHours(49)  # Exchange replicates it within a site and makes it current by itself`
+	now1    = `Set-AuthConfig -NewCertificateThumbprint $thumbprint -NewCertificateEffectiveDate (Get-Date).ToUniversalTime()  # answer Y: the date is meant to be less than 48 hours ahead`
 	three   = `Invoke-Command -ComputerName 'ex01.contoso.com','ex02.contoso.com','ex03.contoso.com' `
 	pools   = `Restart-WebAppPool MSExchangeOWAAppPool; Restart-WebAppPool MSExchangeECPAppPool`
 	later   = three + `{ ` + pools + ` }  # once it is current`
@@ -65,7 +66,7 @@ func TestRemedies(t *testing.T) {
 		{"in two sites", "current-expiring", func(o *org) {
 			current(40)(o)
 			o.Servers[0].Site, o.Servers[1].Site = "Berlin", "Bonn"
-		}, []string{make1, stage1, ask, `$pfx = Export-ExchangeCertificate -Thumbprint $new.Thumbprint -BinaryEncoded -Password $pw`,
+		}, []string{make1, stage1, ask, `$pfx = Export-ExchangeCertificate -Thumbprint $thumbprint -BinaryEncoded -Password $pw`,
 			`foreach ($s in 'ex01.contoso.com','ex02.contoso.com','ex03.contoso.com') { Import-ExchangeCertificate -Server $s -FileData $pfx.FileData -Password $pw -PrivateKeyExportable $true }  # the servers are in 2 sites and Exchange replicates within a site only; one that has it already refuses it`,
 			later}},
 		{"all in one site", "current-expiring", func(o *org) {
