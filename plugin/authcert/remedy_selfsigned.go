@@ -25,7 +25,7 @@ func (cert *installed) renew(s *server) []string {
 		}
 	}
 	steps := []string{fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -SubjectName %s -DomainName %s  # answer %s the default SMTP certificate`,
-		quote(s.FQDN), quote(cert.subject), cert.domainNames(s), answer), newThumbprint}
+		quote(s.FQDN), quote(cert.successor(s)), cert.domainNames(s), answer), newThumbprint}
 	switch {
 	case slices.Contains(services, "Federation"):
 		steps = append(steps, `Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $thumbprint`,
@@ -45,6 +45,15 @@ const (
 	backEndBinding = `$b = Get-WebBinding -Name 'Exchange Back End' -Protocol https -Port 444; `
 	unbindBackEnd  = `$b.RemoveSslCertificate(); `
 )
+
+// successor is the subject of the new certificate: that of the old one, unless
+// an old Auth Certificate served where a certificate of the server belongs.
+func (cert *installed) successor(s *server) string {
+	if cert.subject == authSubject {
+		return "CN=" + s.short
+	}
+	return cert.subject
+}
 
 // domainNames writes the names that the new certificate should carry: those of
 // the old one, else the server's.

@@ -36,6 +36,10 @@ func TestSelfSignedRemedies(t *testing.T) {
 		{"services", "selfsigned-expired", with(Services{"IIS", "SMTP"}, nothing), []string{no, enable + `'IIS','SMTP'`, remove}},
 		{"transport", "selfsigned-expired", with(Services{"IIS", "SMTP"}, transport), []string{yes, enable + `'IIS','SMTP'`, remove}},
 		{"transport, use not known", "selfsigned-expired", with(nil, transport), []string{yes, enable + `'SMTP'`, remove}},
+		{"an old Auth Certificate as transport", "selfsigned-expired", func(o *org) {
+			o.install(1, until(o.t, in(-1)))
+			transport(o)
+		}, []string{strings.Replace(yes, "CN=another", "CN=ex02", 1), enable + `'SMTP'`, remove}},
 		{"federation", "selfsigned-expired", with(Services{"Federation"}, nothing), []string{no,
 			`Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $thumbprint`,
 			`Set-FederationTrust 'Microsoft Federation Gateway' -PublishFederationCertificate  # when every server has it`, remove}},

@@ -114,6 +114,10 @@ func TestRemedies(t *testing.T) {
 		}, []string{make1, stage1, later}},
 		{"next expired", "next-expired", func(o *org) { o.setNext(until(o.t, in(-1)), in(20)) }, []string{make1, stage1, later}},
 		{"next ends soon", "next-expiring", func(o *org) { o.setNext(until(o.t, in(30)), in(20)) }, []string{make1, stage1, later}},
+		// A new one staged in 49 hours would have displaced a rollover that is in time.
+		{"next ends soon and current sooner", "next-expiring", both(2, in(1), func(o *org) { o.setNext(until(o.t, in(100)), in(1)) }), []string{make1, now1, publish, clear1, restart}},
+		{"current not valid yet", "current-not-yet-valid", usual(func(s *spec) { s.from = in(0.1) }), []string{
+			"See that the clocks of the servers and of this host are right. If they are:", make1, now1, publish, clear1, restart}},
 		{"next is current", "next-is-current", func(o *org) { o.AuthConfig.NextCertificateThumbprint = o.currentThumbprint() }, []string{make1, stage1, later}},
 		{"next nowhere", "next-missing", both(100, in(20), func(o *org) {
 			for i := range o.Servers {

@@ -53,7 +53,8 @@ func currentNotYetValid(f *facts) []Finding {
 	}
 	brief := fmt.Sprintf("%s is not valid before %s", c.name(), At(c.NotBefore))
 	message := fmt.Sprintf("%s: until then %s; or a clock is wrong", brief, breaks)
-	return []Finding{newFinding(Critical, brief, message, f.takeOver()...).about(c.thumbprint)}
+	remedy := append([]string{"See that the clocks of the servers and of this host are right. If they are:"}, f.takeOver()...)
+	return []Finding{newFinding(Critical, brief, message, remedy...).about(c.thumbprint)}
 }
 
 func nextExpired(f *facts) []Finding {
@@ -81,7 +82,7 @@ func nextExpiring(f *facts) []Finding {
 		return nil
 	}
 	message := fmt.Sprintf("%s: it is valid until %s only; rolling over to it gains little", brief, At(c.NotAfter))
-	return []Finding{newFinding(Warning, brief, message, f.stage()...).about(c.thumbprint)}
+	return []Finding{newFinding(Warning, brief, message, f.anew()...).about(c.thumbprint)}
 }
 
 func nextNotValidWhenEffective(f *facts) []Finding {
