@@ -55,12 +55,16 @@ func onServers(servers []*server, commands, comment string) string {
 	return fmt.Sprintf("Invoke-Command -ComputerName %s { %s }%s", computers(servers), commands, comment)
 }
 
-// upload is what a hybrid organization has to do besides.
+// upload is what a hybrid organization has to do besides; where it is not known
+// to be one, it says so.
 func (f *facts) upload(why string) []string {
-	if !f.hybrid() {
-		return nil
+	switch {
+	case f.hybrid():
+		return f.uploadNow(why)
+	case f.Hybrid == nil || f.Hybrid.Configured == nil:
+		return []string{"If the organization is hybrid, run the Hybrid Configuration Wizard again, or ConfigureExchangeHybridApplication.ps1: " + why}
 	}
-	return f.uploadNow(why)
+	return nil
 }
 
 // uploadNow brings current and next to Entra ID.

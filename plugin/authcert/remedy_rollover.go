@@ -48,12 +48,28 @@ func (f *facts) takeOver() []string {
 		return f.replace()
 	}
 	if len(next.missing) == 0 {
-		return f.publish()
+		return append(f.lookFor(next), f.publish()...)
 	}
 	if next.exporter(next.missing...) == nil {
 		return f.replace()
 	}
-	return append(f.copyTo(next, next.missing...), f.publish()...)
+	return slices.Concat(f.copyTo(next, next.missing...), f.lookFor(next), f.publish())
+}
+
+// lookFor has a certificate looked for where that could not be done: a server
+// without it fails as soon as it is current.
+func (f *facts) lookFor(cert authCert) []string {
+	var unread []*server
+	for _, s := range f.servers {
+		if !s.complete && s.on(cert.thumbprint) == nil {
+			unread = append(unread, s)
+		}
+	}
+	if len(unread) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf(`foreach ($s in %s) { Get-ExchangeCertificate -Server $s -Thumbprint %s }  # could not be read; it has to be there first`,
+		computers(unread), quote(string(cert.thumbprint)))}
 }
 
 // anew stages a new certificate, or puts it in force where the time for that

@@ -78,6 +78,12 @@ func TestRemedies(t *testing.T) {
 		{"expired", "current-expired", current(-1), []string{make1, now1, publish, clear1, restart}},
 		{"expired in a hybrid", "current-expired", func(o *org) { current(-1)(o); hybrid(o) }, []string{make1, now1, publish, clear1, restart, wizard + after}},
 		{"expired, next is ready", "current-expired", both(-1, in(5), nothing), []string{publish, clear1, restart}},
+		{"expired, next is ready where that could be read", "current-expired", both(-1, in(5), func(o *org) { o.unreadable(1, Unreachable) }), []string{
+			`foreach ($s in 'ex02.contoso.com') { Get-ExchangeCertificate -Server $s -Thumbprint 'NEXT' }  # could not be read; it has to be there first`, publish, clear1, restart}},
+		{"expired, whether it is a hybrid is not known", "current-expired", func(o *org) {
+			current(-1)(o)
+			o.Hybrid = nil
+		}, []string{make1, now1, publish, clear1, restart, "If the organization is hybrid, run the Hybrid Configuration Wizard again, or ConfigureExchangeHybridApplication.ps1: " + after}},
 		{"expired, next is not everywhere", "current-expired", both(-1, in(5), dropNext), []string{ask, exportOf("NEXT", "ex01"), importOn("ex02"), publish, clear1, restart}},
 		{"expired, next is missing on two", "current-expired", both(-1, in(5), func(o *org) {
 			dropNext(o)
