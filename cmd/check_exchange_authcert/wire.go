@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +35,7 @@ func (p program) check(ctx context.Context, c *cli, out *bytes.Buffer) int {
 	facts := &keeper{Source: chosen}
 	result := plugin.Check(ctx, facts, c.policy(), at)
 	if c.Save != "" {
-		result.Notes = append(result.Notes, save(c.Save, facts.snap.Load()))
+		result.Notes = slices.Insert(result.Notes, 0, save(c.Save, facts.snap.Load())) // first: later ones may not fit
 	}
 	result.Metrics = append(result.Metrics, authcert.Metric{Name: "time", Value: p.now().Sub(start).Seconds(), Unit: "s"})
 	return formByName(c.Output).answer(out, result, c.Verbose)
