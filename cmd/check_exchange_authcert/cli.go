@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -150,10 +149,4 @@ func (i *instant) UnmarshalText(text []byte) error {
 		}
 	}
 	return fmt.Errorf("%q is no time: want a date, as in 2026-12-01, or RFC 3339, as in 2026-12-01T08:00:00Z", text)
-}
-
-// oneLine keeps an error from outside to one line that cannot begin
-// performance data.
-func oneLine(text string) string {
-	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", "/")
 }

@@ -71,7 +71,7 @@ func (f form) refuse(out *bytes.Buffer, why string) int {
 		}
 		out.Reset()
 	}
-	fmt.Fprintf(out, "%s - %s\n", authcert.Unknown, oneLine(why))
+	fmt.Fprintf(out, "%s - %s\n", authcert.Unknown, render.Line(why))
 	return f.code(authcert.Unknown)
 }
 

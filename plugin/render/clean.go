@@ -5,6 +5,9 @@ import (
 	"unicode"
 )
 
+// Line makes one harmless line of a text from outside.
+func Line(text string) string { return strings.Join(strings.Fields(clean(text)), " ") }
+
 // clean makes one line of text harmless: "|" would begin performance data,
 // angle brackets become markup in web interfaces, control and invisible
 // characters move cursors and hide text.
