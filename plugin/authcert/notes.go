@@ -58,12 +58,12 @@ func (f *facts) certificateNotes(add func(string, ...any)) {
 			case f.current.thumbprint, f.next.thumbprint, f.previous.thumbprint:
 				continue
 			}
-			if f.leftover(cert.x509Cert) {
+			if f.leftover(cert.x509Cert) && !s.usesElsewhere(cert) {
 				leftovers[cert.thumbprint] = true
 			}
 		}
 	}
-	if len(leftovers) > 0 && f.AuthConfig != nil {
+	if len(leftovers) > 0 && f.current.thumbprint != "" { // else one of them may be it
 		add("%s of earlier rollovers in the stores; nothing uses them", plural(len(leftovers), "Auth Certificate"))
 	}
 }

@@ -114,3 +114,24 @@ func TestNotes(t *testing.T) {
 		})
 	}
 }
+
+// A note that nothing uses a certificate must not stand beside what uses it,
+// nor speak of one that may be current.
+func TestLeftoversThatAreNone(t *testing.T) {
+	for name, change := range map[string]func(*org){
+		"used as transport certificate": func(o *org) {
+			old := until(o.t, in(900))
+			o.install(1, old)
+			o.Servers[1].InternalTransportCertificateThumbprint = ThumbprintOf(old.RawData)
+		},
+		"no current certificate configured": func(o *org) { o.AuthConfig.CurrentCertificateThumbprint = "" },
+	} {
+		o := newOrg(t)
+		change(o)
+		for _, note := range Judge(o.Snapshot, DefaultPolicy(), now).Notes {
+			if strings.Contains(note, "nothing uses them") {
+				t.Errorf("%s: note %q", name, note)
+			}
+		}
+	}
+}
