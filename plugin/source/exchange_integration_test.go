@@ -4,9 +4,24 @@ package source_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"check_exchange_authcert/plugin/authcert"
 	"check_exchange_authcert/plugin/source"
 	"check_exchange_authcert/plugin/wsman"
 	"check_exchange_authcert/plugin/wsman/wsmantest"
@@ -27,16 +42,219 @@ func ofLab(l *wsmantest.Lab, h *wsmantest.LabHost) source.Remoting {
 	}}
 }
 
-func TestIntegrationTrial(t *testing.T) {
-	l := startLab(t)
-	h := l.Host(t, false, "--export", shared(t, "realdata/exchange/contoso-lab"))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
-	defer cancel()
-	snap, err := ofLab(l, h).Snapshot(ctx)
-	t.Logf("%+v %v %+v", snap, err, h.Count(t))
-	if snap != nil {
-		for _, s := range snap.Servers {
-			t.Logf("%s %s %s %s %d %+v", s.FQDN, s.Role, s.AdminDisplayVersion, s.Site, len(s.Certificates), s.Error)
+// authCertificate is a self-signed certificate for these dates, and its thumbprint.
+func authCertificate(t *testing.T, from, to time.Time) (der []byte, thumbprint string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(from.Unix()), Subject: pkix.Name{CommonName: "Microsoft Exchange Server Auth Certificate"}, NotBefore: from, NotAfter: to}
+	der, err = x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der, fmt.Sprintf("%X", sha1.Sum(der))
+}
+
+// madeExport writes an organization as Export-Clixml does: AuthConfig, and the certificates of each server ex01, ex02, ….
+func madeExport(t *testing.T, current, next, effective string, servers ...[][]byte) string {
+	t.Helper()
+	if effective == "" {
+		effective = `<Nil N="NextCertificateEffectiveDate" />`
+	} else {
+		effective = `<DT N="NextCertificateEffectiveDate">` + effective + `</DT>`
+	}
+	var list, certificates []string
+	for i, installed := range servers {
+		name := fmt.Sprintf("ex%02d", i+1)
+		list = append(list, object("Deserialized.Microsoft.Exchange.Data.Directory.Management.ExchangeServer",
+			`<S N="Name">`+name+`</S><S N="Fqdn">`+name+`.contoso.com</S><S N="AdminDisplayVersion">Version 15.2 (Build 2562.17)</S><S N="ServerRole">Mailbox</S><S N="Site">Berlin</S>`, ""))
+		for _, der := range installed {
+			certificates = append(certificates, object("Deserialized.Microsoft.Exchange.Management.SystemConfigurationTasks.ExchangeCertificate",
+				`<BA N="RawData">`+base64.StdEncoding.EncodeToString(der)+`</BA>`, `<S N="PSComputerName">`+name+`.contoso.com</S>`))
 		}
+	}
+	return folder(t, map[string]string{
+		"AuthConfig.xml": document(object("Deserialized.Microsoft.Exchange.Data.Directory.SystemConfiguration.AuthConfig",
+			`<S N="CurrentCertificateThumbprint">`+current+`</S><S N="PreviousCertificateThumbprint"></S><S N="NextCertificateThumbprint">`+next+`</S>`+effective+
+				`<S N="ServiceName">`+authcert.ExchangeServiceName+`</S><S N="Realm"></S><DT N="WhenChangedUTC">2026-10-01T08:00:00Z</DT>`, `<S N="PSComputerName">ex01.contoso.com</S>`)),
+		"ExchangeServer.xml": document(list...), "ExchangeCertificate.xml": document(certificates...),
+	})
+}
+
+// verdict is what a judgement comes down to.
+func verdict(snap *authcert.Snapshot, at time.Time) []string {
+	policy := authcert.DefaultPolicy()
+	policy.MaxAge = 0
+	result := authcert.Judge(snap, policy, at)
+	all := []string{result.Status.String()}
+	for _, f := range result.Findings {
+		all = append(all, fmt.Sprintf("%s %s %s %s", f.ID, f.Status, f.Server, f.Thumbprint))
+	}
+	return all
+}
+
+// TestIntegrationVerdicts reads organizations through PowerShell's own remoting server and from the files behind it:
+// both give the same verdict, in every state.
+func TestIntegrationVerdicts(t *testing.T) {
+	l := startLab(t)
+	day := func(n int) time.Time { return date(2026, 11, 23).AddDate(0, 0, n) }
+	current, currentThumb := authCertificate(t, day(-700), day(400))
+	next, nextThumb := authCertificate(t, day(-10), day(1800))
+	both := [][]byte{current, next}
+	states := map[string]bool{}
+	for name, row := range map[string]struct {
+		export string
+		at     []time.Time
+	}{
+		"healthy, expiring, expired": {madeExport(t, currentThumb, "", "", [][]byte{current}, [][]byte{current}), []time.Time{day(0), day(350), day(385), day(401), day(-701)}},
+		"missing on one":             {madeExport(t, currentThumb, "", "", [][]byte{current}, [][]byte{next}), []time.Time{day(0)}},
+		"on none":                    {madeExport(t, currentThumb, "", "", [][]byte{next}, [][]byte{next}), []time.Time{day(0)}},
+		"unreadable":                 {madeExport(t, currentThumb, "", "", [][]byte{current}, nil), []time.Time{day(0)}},
+		"not configured":             {madeExport(t, "", "", "", [][]byte{current}), []time.Time{day(0)}},
+		"rollover":                   {madeExport(t, currentThumb, nextThumb, "2026-12-20T00:00:00Z", both, both), []time.Time{day(0), day(26), day(30), day(380)}},
+		"rollover, missing on one":   {madeExport(t, currentThumb, nextThumb, "2026-12-20T00:00:00Z", both, [][]byte{current}), []time.Time{day(0), day(26)}},
+		"next without a date":        {madeExport(t, currentThumb, nextThumb, "", both), []time.Time{day(0)}},
+		"a real organization":        {shared(t, "realdata/exchange/contoso-lab"), []time.Time{date(2023, 1, 10), day(0), date(2028, 2, 1)}},
+		"a real server":              {shared(t, "realdata/exchange/solo-e16"), []time.Time{date(2021, 10, 1), date(2023, 10, 1), date(2023, 10, 30)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, err := source.File{Path: row.export}.Snapshot(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := l.Host(t, false, "--export", row.export)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			snap, err := ofLab(l, h).Snapshot(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, at := range row.at {
+				want := verdict(file, at)
+				states[want[0]] = true
+				if diff := cmp.Diff(want, verdict(snap, at)); diff != "" {
+					t.Errorf("%s (-file +remoting):\n%s", at, diff)
+				}
+			}
+			if c := h.Count(t); c.Logons != 1 || c.Connections != 1 || c.Shells+c.Processes+c.ClearBodies+c.BasicCredentials+c.RefusedLogons != 0 {
+				t.Errorf("%+v: want one logon, nothing left behind and nothing in clear", c)
+			}
+		})
+	}
+	if len(states) != 4 {
+		t.Errorf("only %v were seen", states)
+	}
+}
+
+// TestIntegrationRequests counts messages, and what this side adds to the host's own time.
+func TestIntegrationRequests(t *testing.T) {
+	l := startLab(t)
+	der, thumbprint := authCertificate(t, time.Now().AddDate(-1, 0, 0), time.Now().AddDate(4, 0, 0))
+	for _, n := range []int{1, 4, 16} {
+		servers := make([][][]byte, n)
+		for i := range servers {
+			servers[i] = [][]byte{der}
+		}
+		h := l.Host(t, false, "--export", madeExport(t, thumbprint, "", "", servers...))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		start := time.Now()
+		snap, err := ofLab(l, h).Snapshot(ctx)
+		took := time.Since(start)
+		cancel()
+		if err != nil || len(snap.Servers) != n || len(snap.Errors) > 0 || snap.Servers[n-1].Error != nil {
+			t.Fatalf("%d servers: %+v, %v", n, snap, err)
+		}
+		c := h.Count(t)
+		t.Logf("%d servers: %d requests, %d cmdlets, %d logon, %v", n, c.Requests, c.Commands, c.Logons, took.Round(time.Millisecond))
+		// Two for a cmdlet whose answer comes in one piece, more where the host hands the pieces out one by one.
+		if limit := 6 + 3*c.Commands; c.Requests > limit || c.Commands != 7+n {
+			t.Errorf("%d servers: %d requests for %d cmdlets, want %d at most", n, c.Requests, c.Commands, limit)
+		}
+	}
+}
+
+// TestIntegrationProblems has the host refuse and stall.
+func TestIntegrationProblems(t *testing.T) {
+	l := startLab(t)
+	export := shared(t, "realdata/exchange/contoso-lab")
+	for _, row := range []struct {
+		name   string
+		args   string
+		tls    bool
+		change func(*source.Remoting)
+		reason authcert.Reason // "" when it works
+		stage  string
+		words  string
+	}{
+		{"no Exchange server", "--no-exchange", false, nil, authcert.NotFound, "logging on to Exchange", "Is it an Exchange server?"},
+		{"Negotiate", "--exchange-offer Negotiate", false, nil, "", "", ""},
+		{"TLS", "", true, nil, "", "", ""},
+		{"keytab", "", false, func(r *source.Remoting) {
+			r.Endpoint.Password, r.Endpoint.Kerberos.Keytab = wsman.Secret{}, l.Path("user.keytab")
+		}, "", "", ""},
+		{"no SPN", "", false, func(r *source.Remoting) { r.Endpoint.Kerberos.SPN = "HTTP/mail" }, authcert.NotFound, "getting a Kerberos ticket", "setspn"},
+		{"quota", "--max-shells 0", false, nil, authcert.Throttled, "opening a session", "Get-ThrottlingPolicy"},
+		{"WinRM's URL", "", false, func(r *source.Remoting) { r.Endpoint.URL = strings.Replace(r.Endpoint.URL, "PowerShell/", "wsman", 1) }, authcert.NotFound, "opening a session", "Is it an Exchange server?"},
+		{"a host that stalls", "--slow Create=30", false, nil, authcert.Timeout, "opening a session", "in time"},
+		{"a cmdlet that stalls", "--slow Command=30", false, nil, authcert.Timeout, "get-authconfig", "in time"},
+		{"both cmdlets fail", "--fail Get-AuthConfig=kaputt;Get-ExchangeServer=kaputt", false, nil, authcert.Unreadable, "get-authconfig", "kaputt"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			h := l.Host(t, row.tls, append(strings.Fields(row.args), "--export", export)...)
+			r := ofLab(l, h)
+			if row.change != nil {
+				row.change(&r)
+			}
+			limit := time.Minute
+			switch row.args {
+			case "--slow Create=30":
+				limit = 3 * time.Second
+			case "--slow Command=30":
+				limit = 20 * time.Second // the engine takes seconds to start where machines are busy
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			snap, err := r.Snapshot(ctx)
+			if row.reason == "" {
+				if err != nil || len(snap.Servers) != 2 || len(snap.Servers[0].Certificates) != 8 {
+					t.Errorf("%+v, %v: want two servers, one with eight certificates", snap, err)
+				}
+			} else {
+				wantProblem(t, err, row.reason, row.stage, row.words)
+			}
+			if c := h.Count(t); (row.reason != authcert.Timeout && c.Shells+c.Processes != 0) || c.ClearBodies+c.BasicCredentials+c.RefusedLogons != 0 {
+				t.Errorf("%+v: want nothing left behind and nothing in clear", c)
+			}
+		})
+	}
+}
+
+// TestIntegrationLeavesNothing cuts off every second of a hundred runs, each a little later than the one before.
+func TestIntegrationLeavesNothing(t *testing.T) {
+	l := startLab(t)
+	h := l.Host(t, false, "--export", filepath.Join(shared(t, "realdata/exchange/solo-e16")))
+	whole := time.Minute
+	for i := range 100 {
+		limit := time.Minute
+		if i%2 == 1 {
+			limit = whole * time.Duration(i) / 100
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		stop := time.AfterFunc(limit, func() { cancel(errors.New("cut off")) })
+		start := time.Now()
+		_, err := ofLab(l, h).Snapshot(ctx)
+		if i%2 == 0 {
+			if err != nil {
+				t.Fatalf("run %d: %v", i, err)
+			}
+			whole = min(whole, time.Since(start))
+		}
+		stop.Stop()
+		cancel(nil)
+	}
+	if c := h.Count(t); c.Shells+c.Processes != 0 {
+		t.Errorf("%+v: want no session and no process left behind", c)
 	}
 }

@@ -1,10 +1,12 @@
 package source
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -141,30 +143,58 @@ type received struct {
 	done    bool
 }
 
+// parseReceived reads an answer to Receive. encoding/xml (Go 1.26) looks at every byte of a text three times, so the
+// decoder is led around the streams' base64: it reads single bytes and stands right behind a start tag.
 func parseReceived(answer []byte, command string) (received, error) {
-	var x struct {
-		Streams []struct {
-			Name    string `xml:"Name,attr"`
-			Command string `xml:"CommandId,attr"`
-			Data    string `xml:",chardata"`
-		} `xml:"Body>ReceiveResponse>Stream"`
-		State struct {
-			State string `xml:"State,attr"`
-		} `xml:"Body>ReceiveResponse>CommandState"`
-	}
-	if err := xml.Unmarshal(answer, &x); err != nil {
-		return received{}, fmt.Errorf("the answer to Receive: %w", err)
-	}
-	got := received{done: strings.HasSuffix(x.State.State, "/CommandState/Done")}
-	for _, stream := range x.Streams {
-		if stream.Name != "stdout" || !strings.EqualFold(stream.Command, command) {
+	var got received
+	reader := bytes.NewReader(answer)
+	decoder := xml.NewDecoder(reader)
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return got, nil
+		}
+		if err != nil {
+			return received{}, fmt.Errorf("the answer to Receive: %w", err)
+		}
+		start, ok := token.(xml.StartElement)
+		if !ok || start.Name.Space+"/" != shellActions {
 			continue
 		}
-		data, err := base64.StdEncoding.DecodeString(strings.TrimSpace(stream.Data))
-		if err != nil {
-			return received{}, fmt.Errorf("the answer to Receive is not base64: %w", err)
+		switch start.Name.Local {
+		case "CommandState":
+			got.done = got.done || strings.HasSuffix(attribute(start, "State"), "/CommandState/Done")
+		case "Stream":
+			text := plainText(answer, reader)
+			if attribute(start, "Name") != "stdout" || !strings.EqualFold(attribute(start, "CommandId"), command) {
+				continue
+			}
+			data := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+			n, err := base64.StdEncoding.Decode(data, bytes.TrimSpace(text))
+			if err != nil {
+				return received{}, fmt.Errorf("the answer to Receive is not base64: %w", err)
+			}
+			got.streams = append(got.streams, data[:n])
 		}
-		got.streams = append(got.streams, data)
 	}
-	return got, nil
+}
+
+// plainText takes what stands between the start tag that has just been read and the next tag.
+func plainText(document []byte, reader *bytes.Reader) []byte {
+	at := len(document) - reader.Len()
+	end := bytes.IndexByte(document[at:], '<')
+	if end < 0 || bytes.HasSuffix(document[:at], []byte("/>")) {
+		return nil
+	}
+	_, _ = reader.Seek(int64(end), io.SeekCurrent) // stays within the document
+	return document[at : at+end]
+}
+
+func attribute(start xml.StartElement, name string) string {
+	for _, a := range start.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
 }
