@@ -82,7 +82,7 @@ func (q *inquiry) ask(ctx context.Context, waiting int, cmdlet string, parameter
 			return pipeline.Output, cmdletError(cmdlet, pipeline)
 		}
 		q.stuck = true
-		if !again || !sessionGone(err) {
+		if !again || !worthAnother(err) {
 			return nil, q.problem(stage, err)
 		}
 	}
@@ -117,6 +117,13 @@ func (q *inquiry) problem(stage string, err error) *authcert.Problem {
 func sessionGone(err error) bool {
 	var fault *wsman.Fault
 	return errors.As(err, &fault) && fault.Code == wsman.CodeShellNotFound
+}
+
+// worthAnother tells whether a cmdlet may be asked for again, which as it only reads does no harm: where the session or
+// the connection was lost. The conversation connects again once, and refuses then.
+func worthAnother(err error) bool {
+	var failed *wsman.Error
+	return sessionGone(err) || errors.As(err, &failed) && failed.Reason == wsman.ReasonUnreachable && mayHaveArrived(err)
 }
 
 // share is what one of several cmdlets may take.

@@ -180,19 +180,53 @@ func TestRemotingBrokenStreams(t *testing.T) {
 
 // TestRemotingGivesUpOneServer has one server's cmdlet never end: it is given up in time for the others.
 func TestRemotingGivesUpOneServer(t *testing.T) {
-	e := exchange{answer: map[string]wsmantest.CmdletResult{"Get-ExchangeCertificate ex01.contoso.com": {Hang: true, Output: []string{certificate("a", "ex01")}}}}
-	peer, r := endpoint(t, &e, wsmantest.Options{})
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
-	defer cancel()
-	snap, err := r.Snapshot(ctx)
-	if err != nil {
-		t.Fatal(err)
+	progress := wsmantest.RemotingMessage{Type: 0x00041010, CLIXML: `<Obj RefId="0"><MS><S N="Activity">busy</S></MS></Obj>`}
+	for name, result := range map[string]wsmantest.CmdletResult{
+		"in silence":    {Hang: true, Output: []string{certificate("a", "ex01")}},
+		"with progress": {Endless: true, Others: []wsmantest.RemotingMessage{progress}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := exchange{answer: map[string]wsmantest.CmdletResult{"Get-ExchangeCertificate ex01.contoso.com": result}}
+			peer, r := endpoint(t, &e, wsmantest.Options{})
+			ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+			defer cancel()
+			snap, err := r.Snapshot(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{"ex01.contoso.com:!timeout", "ex02.contoso.com:c", "edge.contoso.com:"}, summary(snap)); diff != "" {
+				t.Errorf("servers and problems (-want +got):\n%s", diff)
+			}
+			if s := peer.Stats(); ctx.Err() != nil || s.OpenShells != 0 || s.Logons != 1 {
+				t.Errorf("%+v, context %v: want nothing left, one logon and an answer in time", s, ctx.Err())
+			}
+		})
 	}
-	if diff := cmp.Diff([]string{"ex01.contoso.com:!timeout", "ex02.contoso.com:c", "edge.contoso.com:"}, summary(snap)); diff != "" {
-		t.Errorf("servers and problems (-want +got):\n%s", diff)
-	}
-	if s := peer.Stats(); ctx.Err() != nil || s.OpenShells != 0 || s.Logons != 1 {
-		t.Errorf("%+v, context %v: want nothing left, one logon and an answer in time", s, ctx.Err())
+}
+
+// TestRemotingConnectsAgain has the connection break in the middle, once: the cmdlet is asked for again.
+func TestRemotingConnectsAgain(t *testing.T) {
+	for _, step := range []wsmantest.Step{wsmantest.StepCommand, wsmantest.StepReceive} {
+		t.Run(string(step), func(t *testing.T) {
+			var e exchange
+			peer, r := endpoint(t, &e, wsmantest.Options{Interfere: func(s wsmantest.Step, count int) *wsmantest.Interference {
+				if s == step && count == 3 {
+					return &wsmantest.Interference{Drop: true}
+				}
+				return nil
+			}})
+			snap, err := r.Snapshot(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{"ex01.contoso.com:ab", "ex02.contoso.com:c", "edge.contoso.com:"}, summary(snap)); diff != "" {
+				t.Errorf("servers and problems (-want +got):\n%s", diff)
+			}
+			if s := peer.Stats(); s.OpenShells != 0 || s.Logons != 2 {
+				t.Errorf("%+v: want nothing left and a second logon", s)
+			}
+		})
 	}
 }
 

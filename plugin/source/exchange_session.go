@@ -17,6 +17,7 @@ type remoteSession struct {
 	pool         *psrp.Pool
 	shell        string         // its name, "" while there is none
 	running      *psrp.Pipeline // whose end has not been seen
+	idle         int            // answers to Receive in a row that brought nothing
 }
 
 var (
@@ -84,16 +85,14 @@ func (s *remoteSession) run(ctx context.Context, command psrp.Command, patience 
 	}
 	for !pipeline.Done() {
 		received, err := s.receive(ctx, pipeline.ID().String(), remaining(patient))
-		switch {
-		case isOperationTimeout(err) && remaining(patient) <= shortWait:
-			return pipeline, errImpatient
-		case isOperationTimeout(err):
-			continue
-		case err != nil:
-			return pipeline, err
+		if err == nil {
+			err = s.take(ctx, pipeline, received)
 		}
-		if err := s.take(ctx, pipeline, received); err != nil {
+		switch {
+		case err != nil && !isOperationTimeout(err):
 			return pipeline, err
+		case !pipeline.Done() && remaining(patient) <= shortWait:
+			return pipeline, errImpatient // also when it has been talking all the time
 		}
 	}
 	s.running = nil
@@ -117,6 +116,8 @@ func (s *remoteSession) take(ctx context.Context, pipeline *psrp.Pipeline, recei
 }
 
 const (
+	// maxIdle bounds them: a host that has nothing to say shall wait with its answer.
+	maxIdle = 100
 	// longWait is how long the host may hold a question for output.
 	longWait = 20 * time.Second
 	// shortWait is the least that it is given: the protocol's smallest unit that every host keeps to.
@@ -142,6 +143,12 @@ func (s *remoteSession) receive(ctx context.Context, command string, wait time.D
 		return received{}, err
 	}
 	got, err := parseReceived(answer, command)
+	if s.idle++; len(got.streams) > 0 {
+		s.idle = 0
+	}
+	if err == nil && s.idle > maxIdle {
+		err = fmt.Errorf("%d answers in a row without anything in them", s.idle)
+	}
 	if err != nil {
 		return received{}, fmt.Errorf("%w: %w", errProtocol, err)
 	}

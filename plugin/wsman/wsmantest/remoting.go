@@ -24,6 +24,7 @@ type CmdletResult struct {
 	Failure string            // the one that does
 	Others  []RemotingMessage // go before the output
 	Hang    bool              // it ends only when it is terminated
+	Endless bool              // what goes before the output goes on for ever
 	Raw     []byte            // takes the place of everything else on the stream
 	Gone    bool              // the shell is gone: Command is answered with a fault
 }
@@ -64,6 +65,7 @@ type remote struct {
 
 type remoteCommand struct {
 	output     []byte
+	endless    []byte
 	hang, done bool
 }
 
@@ -197,7 +199,11 @@ func (h *Host) cmdlet(id string, r *remote, q *envelope) ([]byte, *Fault) {
 		return nil, &faultNoShell
 	}
 	name := q.Body.Command.ID
-	r.commands[name] = &remoteCommand{output: r.result(messages[0][24:40], h.options.Fragment, result), hang: result.Hang}
+	c := &remoteCommand{output: r.result(messages[0][24:40], h.options.Fragment, result), hang: result.Hang || result.Endless}
+	if result.Endless {
+		c.endless = c.output
+	}
+	r.commands[name] = c
 	return q.answer(nsShell+"/CommandResponse", fmt.Sprintf("<rsp:CommandResponse><rsp:CommandId>%s</rsp:CommandId></rsp:CommandResponse>", escaped(name))), nil
 }
 
@@ -217,7 +223,7 @@ func (r *remote) result(pipeline []byte, limit int, result CmdletResult) (out []
 	add(messageOutput, result.Output...)
 	add(messageError, result.Errors...)
 	switch {
-	case result.Hang:
+	case result.Hang, result.Endless:
 	case result.Failure != "":
 		record := strings.Replace(result.Failure, "<Obj ", `<Obj N="ExceptionAsErrorRecord" `, 1)
 		add(messagePipelineState, `<Obj RefId="99"><MS><I32 N="PipelineState">5</I32>`+record+`</MS></Obj>`)
@@ -232,6 +238,9 @@ func (h *Host) receiveRemote(ctx context.Context, q *envelope, c *remoteCommand)
 	of := ""
 	if id := q.commandID(); id != "" {
 		of = fmt.Sprintf(` CommandId="%s"`, escaped(id))
+	}
+	if len(c.output) == 0 {
+		c.output = c.endless
 	}
 	if len(c.output) == 0 && c.hang {
 		timer := time.NewTimer(q.wait())
