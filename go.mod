@@ -9,9 +9,13 @@ godebug x509negativeserial=1
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/atc0005/go-nagios v0.20.0
+	github.com/go-asn1-ber/asn1-ber v1.5.8
+	github.com/go-ldap/ldap/v3 v3.4.15
 	github.com/google/go-cmp v0.7.0
 	github.com/rogpeppe/go-internal v1.16.0
 )
+
+require github.com/google/uuid v1.6.0 // indirect
 
 require (
 	github.com/Azure/go-ntlmssp v0.1.1 // indirect

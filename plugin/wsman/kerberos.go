@@ -3,6 +3,7 @@ package wsman
 import (
 	"context"
 	"crypto/md5"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -12,7 +13,7 @@ import (
 
 	"github.com/jcmturner/gokrb5/v8/crypto"
 	"github.com/jcmturner/gokrb5/v8/iana/chksumtype"
-	"github.com/jcmturner/gokrb5/v8/iana/flags"
+	apflags "github.com/jcmturner/gokrb5/v8/iana/flags"
 	"github.com/jcmturner/gokrb5/v8/iana/keyusage"
 	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/types"
@@ -50,7 +51,7 @@ func (k *kerberos) logon(ctx context.Context, l *link) (sealer, error) {
 		}
 		k.held = held
 	}
-	authenticator, token, err := k.request(l)
+	authenticator, token, err := k.request(l.tls, sealFlags)
 	if err != nil {
 		return nil, fail(StageAuthenticate, ReasonUnsupported, "", "Kerberos: building the logon: %w", err)
 	}
@@ -80,11 +81,16 @@ func (k *kerberos) logon(ctx context.Context, l *link) (sealer, error) {
 	return seal, nil
 }
 
-// GSS-API flags of RFC 4121 4.1.1.1: mutual authentication, replay and sequence detection, confidentiality, integrity.
-const gssFlags = 2 | 4 | 8 | 16 | 32
+// GSS-API flags of RFC 4121 4.1.1.1: mutual authentication, replay and sequence detection; for sealing also
+// confidentiality and integrity.
+const (
+	logonFlags = 2 | 4 | 8
+	sealFlags  = logonFlags | 16 | 32
+)
 
-// request is the first token of the GSS-API mechanism and the authenticator in it.
-func (k *kerberos) request(l *link) (*types.Authenticator, []byte, error) {
+// request is the first token of the GSS-API mechanism and the authenticator in it. It is bound to the TLS connection, if
+// there is one.
+func (k *kerberos) request(connection *tls.ConnectionState, flags uint32) (*types.Authenticator, []byte, error) {
 	key := k.held.key
 	authenticator, err := types.NewAuthenticator(k.source.realm, k.source.client)
 	if err != nil {
@@ -94,14 +100,14 @@ func (k *kerberos) request(l *link) (*types.Authenticator, []byte, error) {
 		return nil, nil, err
 	}
 	checksum := binary.LittleEndian.AppendUint32(nil, md5.Size)
-	checksum = append(checksum, bindingSum(endPoint(l.tls))...)
-	checksum = binary.LittleEndian.AppendUint32(checksum, gssFlags)
+	checksum = append(checksum, bindingSum(endPoint(connection))...)
+	checksum = binary.LittleEndian.AppendUint32(checksum, flags)
 	authenticator.Cksum = types.Checksum{CksumType: chksumtype.GSSAPI, Checksum: checksum}
 	q, err := messages.NewAPReq(k.held.ticket, key, authenticator)
 	if err != nil {
 		return nil, nil, err
 	}
-	types.SetFlag(&q.APOptions, flags.APOptionMutualRequired)
+	types.SetFlag(&q.APOptions, apflags.APOptionMutualRequired)
 	b, err := q.Marshal()
 	if err != nil {
 		return nil, nil, err

@@ -2,6 +2,7 @@ package wsman
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -15,17 +16,9 @@ import (
 type ntlm struct{ target *target }
 
 func (n *ntlm) logon(ctx context.Context, l *link) (sealer, error) {
-	client, err := ntlmssp.NewClient(
-		ntlmssp.SetUserInfo(n.target.Username, n.target.Password.value()),
-		ntlmssp.SetDomain(n.target.Domain),
-		ntlmssp.SetVersion(ntlmssp.DefaultVersion()),
-	)
+	client, token, err := startNTLM(n.target)
 	if err != nil {
-		return nil, fail(StageAuthenticate, ReasonUnsupported, "", "NTLM: %w", err)
-	}
-	token, err := ntlmStep(client, nil, nil)
-	if err != nil {
-		return nil, fail(StageAuthenticate, ReasonUnsupported, "", "NTLM's first message: %w", err)
+		return nil, err
 	}
 	answer, err := n.send(ctx, l, token)
 	if err != nil {
@@ -35,11 +28,7 @@ func (n *ntlm) logon(ctx context.Context, l *link) (sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	var bindings *ntlmssp.ChannelBindings
-	if data := endPoint(l.tls); data != nil {
-		bindings = &ntlmssp.ChannelBindings{ApplicationData: data}
-	}
-	if token, err = ntlmStep(client, question, bindings); err != nil {
+	if token, err = ntlmStep(client, question, ntlmBindings(l.tls)); err != nil {
 		return nil, fail(StageAuthenticate, ReasonMalformed, "", "NTLM's challenge from %s: %w", n.target.addr, err)
 	}
 	if answer, err = n.send(ctx, l, token); err != nil {
@@ -52,6 +41,32 @@ func (n *ntlm) logon(ctx context.Context, l *link) (sealer, error) {
 		return nil, nil
 	}
 	return &ntlmSealer{session: client.SecuritySession()}, nil
+}
+
+// startNTLM makes a client and its first message.
+func startNTLM(t *target) (*ntlmssp.Client, []byte, error) {
+	client, err := ntlmssp.NewClient(
+		ntlmssp.SetUserInfo(t.Username, t.Password.value()),
+		ntlmssp.SetDomain(t.Domain),
+		ntlmssp.SetVersion(ntlmssp.DefaultVersion()),
+	)
+	if err != nil {
+		return nil, nil, fail(StageAuthenticate, ReasonUnsupported, "", "NTLM: %w", err)
+	}
+	token, err := ntlmStep(client, nil, nil)
+	if err != nil {
+		return nil, nil, fail(StageAuthenticate, ReasonUnsupported, "", "NTLM's first message: %w", err)
+	}
+	return client, token, nil
+}
+
+// ntlmBindings binds the logon to the TLS connection, if there is one.
+func ntlmBindings(connection *tls.ConnectionState) *ntlmssp.ChannelBindings {
+	data := endPoint(connection)
+	if data == nil {
+		return nil
+	}
+	return &ntlmssp.ChannelBindings{ApplicationData: data}
 }
 
 func (n *ntlm) send(ctx context.Context, l *link, token []byte) (*response, error) {
