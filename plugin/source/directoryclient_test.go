@@ -1,0 +1,181 @@
+package source
+
+import (
+	"crypto/tls"
+	"encoding/binary"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	ber "github.com/go-asn1-ber/asn1-ber"
+	"github.com/go-ldap/ldap/v3"
+)
+
+func (c *directoryClient) answer(id int64, operation, request *ber.Packet) bool {
+	switch operation.Tag {
+	case ldap.ApplicationExtendedRequest:
+		if !c.fault("starttls", id) {
+			return false
+		}
+		c.send(id, ldapResultOf(ldap.ApplicationExtendedResponse, 0, ""))
+		c.Conn = tls.Server(c.Conn, c.tls)
+		return true
+	case ldap.ApplicationBindRequest:
+		return c.fault("bind", id) && c.bind(id, operation)
+	case ldap.ApplicationSearchRequest:
+		return c.fault("search", id) && c.search(id, operation, request)
+	}
+	return false
+}
+
+func (c *directoryClient) bind(id int64, operation *ber.Packet) bool {
+	name, authentication := operation.Children[1].Value.(string), operation.Children[2]
+	if authentication.Tag == 0 { // simple
+		_, protected := c.Conn.(*tls.Conn)
+		c.bound = protected && name == "monitor@EXAMPLE.TEST" && authentication.Data.String() == ldapPassword
+		code, text := uint16(0), ""
+		if !c.bound {
+			code, text = 49, "80090308: LdapErr: DSID-0C090569, comment: AcceptSecurityContext error, data 52e, v4f7c\x00"
+		}
+		c.send(id, ldapResultOf(ldap.ApplicationBindResponse, code, text))
+		return true
+	}
+	session, reply, err := c.realm.Accept(ldapSPN, authentication.Children[1].ByteValue)
+	if err != nil {
+		c.send(id, ldapResultOf(ldap.ApplicationBindResponse, 49, ""))
+		return true
+	}
+	result := ldapResultOf(ldap.ApplicationBindResponse, 0, "")
+	result.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 7, string(reply), ""))
+	c.send(id, result)
+	c.session, c.bound = session, true
+	return true
+}
+
+func (c *directoryClient) search(id int64, operation, request *ber.Packet) bool {
+	if !c.bound {
+		c.send(id, ldapResultOf(ldap.ApplicationSearchResultDone, 1, "000004DC: LdapErr: DSID-0C090A5C, a successful bind must be completed"))
+		return true
+	}
+	var attributes []string
+	for _, attribute := range operation.Children[7].Children {
+		attributes = append(attributes, attribute.Value.(string))
+		c.mu.Lock()
+		c.asked[attribute.Value.(string)] = true
+		c.mu.Unlock()
+	}
+	found := c.find(operation)
+	done := ldapResultOf(ldap.ApplicationSearchResultDone, 0, "")
+	if len(request.Children) < 3 { // no paging
+		c.entriesTo(id, found, attributes)
+		c.send(id, done)
+		return true
+	}
+	control, err := ldap.DecodeControl(request.Children[2].Children[0])
+	paging, ok := control.(*ldap.ControlPaging)
+	if err != nil || !ok {
+		return false
+	}
+	from, _ := strconv.Atoi(string(paging.Cookie))
+	to := min(len(found), from+int(paging.PagingSize))
+	c.entriesTo(id, found[from:to], attributes)
+	next := &ldap.ControlPaging{PagingSize: uint32(len(found))}
+	if to < len(found) {
+		next.SetCookie([]byte(strconv.Itoa(to)))
+	}
+	controls := ber.Encode(ber.ClassContext, ber.TypeConstructed, 0, nil, "")
+	controls.AppendChild(next.Encode())
+	c.send(id, done, controls)
+	return true
+}
+
+// find looks entries up by base, scope and a filter for a class.
+func (c *directoryClient) find(operation *ber.Packet) []directoryEntry {
+	base, scope, filter := operation.Children[0].Value.(string), operation.Children[1].Value.(int64), operation.Children[6]
+	var found []directoryEntry
+	for _, entry := range c.entries {
+		inside := entry.dn == base || (scope == ldap.ScopeWholeSubtree && strings.HasSuffix(entry.dn, ","+base))
+		if scope == ldap.ScopeSingleLevel {
+			_, parent, _ := strings.Cut(entry.dn, ",")
+			inside = parent == base
+		}
+		isClass := filter.Tag == ldap.FilterPresent || slices.Contains(entry.attributes["objectClass"], filter.Children[1].Value.(string))
+		if inside && isClass {
+			found = append(found, entry)
+		}
+	}
+	return found
+}
+
+func (c *directoryClient) entriesTo(id int64, found []directoryEntry, attributes []string) {
+	for _, entry := range found {
+		list := ber.NewSequence("")
+		for _, name := range attributes {
+			if len(entry.attributes[name]) == 0 {
+				continue
+			}
+			values := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSet, nil, "")
+			for _, value := range entry.attributes[name] {
+				values.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, value, ""))
+			}
+			attribute := ber.NewSequence("")
+			attribute.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, name, ""))
+			attribute.AppendChild(values)
+			list.AppendChild(attribute)
+		}
+		result := ber.Encode(ber.ClassApplication, ber.TypeConstructed, ldap.ApplicationSearchResultEntry, nil, "")
+		result.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, entry.dn, ""))
+		result.AppendChild(list)
+		c.send(id, result)
+	}
+}
+
+func ldapResultOf(tag ber.Tag, code uint16, text string) *ber.Packet {
+	result := ber.Encode(ber.ClassApplication, ber.TypeConstructed, tag, nil, "")
+	result.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagEnumerated, uint64(code), ""))
+	result.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, "", ""))
+	result.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, text, ""))
+	return result
+}
+
+func (c *directoryClient) send(id int64, parts ...*ber.Packet) {
+	envelope := ber.NewSequence("")
+	envelope.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, id, ""))
+	for _, part := range parts {
+		envelope.AppendChild(part)
+	}
+	c.Write(envelope.Bytes())
+}
+
+// Write and Read are those of the connection, sealed after such a logon.
+func (c *directoryClient) Write(b []byte) (int, error) {
+	if c.session != nil {
+		token := c.session.Seal(b)
+		b = append(binary.BigEndian.AppendUint32(nil, uint32(len(token))), token...)
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *directoryClient) Read(b []byte) (int, error) {
+	if c.session == nil {
+		return c.Conn.Read(b)
+	}
+	if len(c.opened) == 0 {
+		var size uint32
+		if err := binary.Read(c.Conn, binary.BigEndian, &size); err != nil {
+			return 0, err
+		}
+		token := make([]byte, min(size, 1<<20))
+		if _, err := io.ReadFull(c.Conn, token); err != nil {
+			return 0, err
+		}
+		var err error
+		if c.opened, err = c.session.Unseal(token); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(b, c.opened)
+	c.opened = c.opened[n:]
+	return n, nil
+}

@@ -1,0 +1,132 @@
+package source
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"check_exchange_authcert/plugin/authcert"
+)
+
+// nowhere is an URL at which nobody listens.
+func nowhere(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "ldaps://" + l.Addr().String()
+}
+
+// joined asks several directories; they share one certificate.
+func joined(t *testing.T, servers ...*directoryServer) LDAP {
+	t.Helper()
+	l := servers[0].source("ldaps")
+	for _, server := range servers[1:] {
+		l.URLs = append(l.URLs, server.source("ldaps").URLs...)
+	}
+	return l
+}
+
+func TestLDAPFirstAnswers(t *testing.T) {
+	server := startLDAP(t, true, contoso(1)...)
+	source := server.source("ldaps")
+	source.URLs = append([]string{nowhere(t)}, source.URLs...)
+	snap, err := source.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if snap.AuthConfig == nil || len(snap.Errors) != 1 || snap.Errors[0].Reason != authcert.Unreachable {
+		t.Errorf("AuthConfig %v, errors %v; want one, and a note on who was not reached", snap.AuthConfig, snap.Errors)
+	}
+}
+
+func TestLDAPNoneAnswers(t *testing.T) {
+	server := startLDAP(t, true)
+	source := server.source("ldaps")
+	source.URLs = []string{nowhere(t), nowhere(t)}
+	p := refused(t, source, long)
+	if p.Reason != authcert.Unreachable || !strings.Contains(p.Message, "before that: Active Directory (127.0.0.1:") {
+		t.Errorf("got %s: %s; want both named", p.Reason, p.Message)
+	}
+}
+
+// TestLDAPHangingFirst has the first accept and say nothing: it may not use up
+// the time of the second.
+func TestLDAPHangingFirst(t *testing.T) {
+	hanging := startLDAP(t, true)
+	hanging.fail("bind", directoryFault{hang: true})
+	snap, err := snapshotWithin(t, 2*time.Second, joined(t, hanging, startLDAP(t, true, contoso(1)...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(snap.Errors) != 1 || snap.Errors[0].Reason != authcert.Timeout {
+		t.Errorf("errors %v; want one, the timeout of the first", snap.Errors)
+	}
+}
+
+// TestLDAPRefusalEnds has the first refuse the password: nobody else is asked.
+func TestLDAPRefusalEnds(t *testing.T) {
+	first, second := startLDAP(t, true, contoso(1)...), startLDAP(t, true, contoso(1)...)
+	source := joined(t, first, second)
+	source.Account = NewCredentials("monitor@EXAMPLE.TEST", "", "something else")
+	if p := refused(t, source, long); p.Reason != authcert.AccessDenied || second.count("connect") != 0 {
+		t.Errorf("got %s, and %d connections to the second; want access-denied and none", p.Reason, second.count("connect"))
+	}
+}
+
+func TestLDAPOthersAreCompared(t *testing.T) {
+	differs := startLDAP(t, true, change(ldapAuth, map[string][]string{"msExchAuthCertificateThumbprint": {nextPrint}})...)
+	hidden := startLDAP(t, true, change(ldapAuth, nil)...)
+	source := joined(t, startLDAP(t, true, contoso(1)...), differs, hidden)
+	source.URLs = append(source.URLs, nowhere(t))
+	snap, err := source.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectCompared(t, snap)
+}
+
+// TestLDAPCompare adds a second opinion to facts that came another way.
+func TestLDAPCompare(t *testing.T) {
+	differs := startLDAP(t, true, change(ldapAuth, map[string][]string{"msExchAuthCertificateThumbprint": {nextPrint}})...)
+	hidden := startLDAP(t, true, change(ldapAuth, nil)...)
+	source := joined(t, differs, hidden)
+	source.URLs = append(source.URLs, nowhere(t))
+	snap := &authcert.Snapshot{Schema: 1, Origin: authcert.Origin{Kind: "winrm"}, AuthConfig: &authcert.AuthConfig{CurrentCertificateThumbprint: currentPrint}}
+	source.Compare(t.Context(), snap)
+	expectCompared(t, snap)
+	if snap.Organization == nil || snap.Hybrid == nil || snap.Origin.Kind != "winrm" || len(snap.Servers) != 0 {
+		t.Errorf("%+v: want organization and hybrid added, nothing else", snap)
+	}
+}
+
+// expectCompared wants one other AuthConfig and two notes.
+func expectCompared(t *testing.T, snap *authcert.Snapshot) {
+	t.Helper()
+	if len(snap.OtherAuthConfigs) != 1 || snap.OtherAuthConfigs[0].CurrentCertificateThumbprint != nextPrint || snap.AuthConfig.CurrentCertificateThumbprint != currentPrint {
+		t.Errorf("AuthConfig %+v, others %+v; want the source's own, and the other beside it", snap.AuthConfig, snap.OtherAuthConfigs)
+	}
+	if len(snap.Errors) != 2 || !strings.Contains(snap.Errors[0].Message, "not found or no permission") || !strings.Contains(snap.Errors[1].Message, "unreachable: ") {
+		t.Errorf("errors %+v; want what could not be compared", snap.Errors)
+	}
+	for i := range snap.Errors {
+		if snap.Errors[i].Stage != stageCompare {
+			t.Errorf("stage %q, want %q: AuthConfig itself was read", snap.Errors[i].Stage, stageCompare)
+		}
+	}
+}
+
+// TestLDAPCompareRefused does not try a refused password elsewhere.
+func TestLDAPCompareRefused(t *testing.T) {
+	first, second := startLDAP(t, true, contoso(1)...), startLDAP(t, true, contoso(1)...)
+	source := joined(t, first, second)
+	source.Account = NewCredentials("monitor@EXAMPLE.TEST", "", "something else")
+	snap := &authcert.Snapshot{Schema: 1}
+	source.Compare(t.Context(), snap)
+	if len(snap.Errors) != 1 || second.count("connect") != 0 {
+		t.Errorf("errors %v, and %d connections to the second; want one and none", snap.Errors, second.count("connect"))
+	}
+}

@@ -1,0 +1,231 @@
+//go:build integration && linux
+
+package source
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// sambaPackages are what the tests against a real directory need on Debian.
+const sambaPackages = "samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind krb5-user ldb-tools iproute2"
+
+// samba is a domain controller in a network namespace of its own, which a pair
+// of virtual interfaces joins to this one.
+type samba struct {
+	t         *testing.T
+	dir       string
+	namespace string
+	address   string // its own
+	ca        string // the file
+	daemon    *exec.Cmd
+}
+
+const (
+	sambaRealm = "EXAMPLE.TEST"
+	sambaHost  = "dc1.example.test"
+	sambaRoot  = "DC=example,DC=test"
+)
+
+// newSamba provisions a domain. Where that cannot be done the test is skipped,
+// but not in CI.
+func newSamba(t *testing.T) *samba {
+	t.Helper()
+	missing := ""
+	for _, program := range []string{"samba", "samba-tool", "ldbadd", "ldbmodify", "ip"} {
+		if _, err := exec.LookPath(program); err != nil {
+			missing = program + " is not installed: apt-get install --no-install-recommends " + sambaPackages
+		}
+	}
+	if os.Geteuid() != 0 {
+		missing = "network namespaces need root"
+	}
+	if missing != "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
+	}
+	id := os.Getpid() % 60000
+	s := &samba{t: t, dir: t.TempDir(), namespace: fmt.Sprintf("cea%d", id), address: fmt.Sprintf("198.18.%d.%d", id/250, id%250+1)}
+	s.network(id)
+	s.files()
+	s.inside("samba-tool", "domain", "provision", "--realm="+sambaRealm, "--domain=EXAMPLE", "--server-role=dc", "--dns-backend=SAMBA_INTERNAL",
+		"--adminpass=Passw0rd!", "--host-name=dc1", "--host-ip="+s.address, "--targetdir="+s.dir+"/dc", "--option=interfaces="+s.address, "--option=bind interfaces only=yes")
+	s.configure("no")
+	return s
+}
+
+// network makes the namespace and the way into it.
+func (s *samba) network(id int) {
+	outer, inner := fmt.Sprintf("cea%do", id), fmt.Sprintf("cea%di", id)
+	s.outside("ip", "netns", "add", s.namespace)
+	s.t.Cleanup(func() { exec.Command("ip", "netns", "del", s.namespace).Run() })
+	s.outside("ip", "link", "add", outer, "type", "veth", "peer", "name", inner, "netns", s.namespace)
+	s.t.Cleanup(func() { exec.Command("ip", "link", "del", outer).Run() })
+	s.outside("ip", "link", "set", outer, "up")
+	s.outside("ip", "route", "add", s.address+"/32", "dev", outer)
+	for _, args := range [][]string{
+		{"link", "set", "lo", "up"}, {"addr", "add", s.address + "/32", "dev", inner}, {"link", "set", inner, "up"},
+		{"route", "add", "default", "dev", inner},
+	} {
+		s.outside("ip", append([]string{"-n", s.namespace}, args...)...)
+	}
+}
+
+// files writes what the namespace sees in place of the system's files, and the
+// certificates.
+func (s *samba) files() {
+	s.write("resolv.conf", "search example.test\nnameserver "+s.address+"\n")
+	s.write("hosts", "127.0.0.1 localhost\n"+s.address+" "+sambaHost+" dc1\n")
+	s.write("enter", fmt.Sprintf(`set -e
+mount --bind %[1]s/resolv.conf /etc/resolv.conf
+mount --bind %[1]s/hosts /etc/hosts
+mkdir -p /run/samba %[1]s/run
+mount --bind %[1]s/run /run/samba
+exec "$@"
+`, s.dir))
+	s.certificates()
+}
+
+// certificates makes an authority and the domain controller's certificate.
+// Samba's own has no subject alternative name.
+func (s *samba) certificates() {
+	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(s.t, err)
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Test CA"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
+	check(s.t, err)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(s.t, err)
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: sambaHost}, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
+		DNSNames: []string{sambaHost}, IPAddresses: []net.IP{net.ParseIP(s.address)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
+	check(s.t, err)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	check(s.t, err)
+	s.ca = s.write("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})))
+	s.write("dc.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leafDER})))
+	s.write("dc.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})))
+}
+
+// configure writes smb.conf; strong is whether binds have to be protected.
+// Provisioning drops some of these options.
+func (s *samba) configure(strong string) {
+	s.write("dc/etc/smb.conf", strings.NewReplacer("DIR", s.dir, "ADDRESS", s.address, "STRONG", strong).Replace(`[global]
+	netbios name = DC1
+	workgroup = EXAMPLE
+	realm = EXAMPLE.TEST
+	server role = active directory domain controller
+	server services = ldap kdc rpc
+	interfaces = ADDRESS
+	bind interfaces only = yes
+	private dir = DIR/dc/private
+	state directory = DIR/dc/state
+	cache directory = DIR/dc/cache
+	lock directory = DIR/dc
+	pid directory = DIR/dc
+	log file = DIR/dc/log
+	ldap server require strong auth = STRONG
+	dsdb:schema update allowed = yes
+	tls certfile = DIR/dc.pem
+	tls keyfile = DIR/dc.key
+	tls cafile = DIR/ca.pem
+`))
+}
+
+// start runs the daemon until stop, or the end of the test.
+func (s *samba) start() {
+	s.t.Helper()
+	s.daemon = s.command("samba", "-s", s.dir+"/dc/etc/smb.conf", "--foreground", "--no-process-group")
+	s.daemon.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	log, err := os.Create(filepath.Join(s.dir, "samba.out"))
+	check(s.t, err)
+	s.daemon.Stdout, s.daemon.Stderr = log, log
+	check(s.t, s.daemon.Start())
+	s.t.Cleanup(s.stop)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		if s.listens("389") && s.listens("636") && s.listens("88") {
+			return
+		}
+		if time.Now().After(deadline) {
+			text, _ := os.ReadFile(log.Name())
+			s.t.Fatalf("samba does not listen:\n%s", text)
+		}
+	}
+}
+
+func (s *samba) listens(port string) bool {
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort(s.address, port), time.Second)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
+}
+
+func (s *samba) stop() {
+	if s.daemon != nil {
+		syscall.Kill(-s.daemon.Process.Pid, syscall.SIGTERM)
+		s.daemon.Wait()
+		s.daemon = nil
+	}
+}
+
+// modify applies LDIF to the stopped domain controller's database.
+func (s *samba) modify(ldif string) {
+	s.t.Helper()
+	s.inside("ldbmodify", "-H", s.dir+"/dc/private/sam.ldb", "--option=dsdb:schema update allowed=yes", s.write("change.ldif", ldif))
+}
+
+// command is a command that runs in the namespace.
+func (s *samba) command(name string, args ...string) *exec.Cmd {
+	return exec.Command("ip", append([]string{"netns", "exec", s.namespace, "sh", s.dir + "/enter", name}, args...)...)
+}
+
+func (s *samba) inside(name string, args ...string) string {
+	s.t.Helper()
+	return s.run(s.command(name, args...))
+}
+
+func (s *samba) outside(name string, args ...string) {
+	s.t.Helper()
+	s.run(exec.Command(name, args...))
+}
+
+func (s *samba) run(command *exec.Cmd) string {
+	s.t.Helper()
+	output, err := command.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("%v: %v\n%s", command.Args, err, output)
+	}
+	return string(output)
+}
+
+func (s *samba) write(name, text string) string {
+	s.t.Helper()
+	path := filepath.Join(s.dir, name)
+	check(s.t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
