@@ -3,12 +3,9 @@
 package source
 
 import (
-	"context"
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,173 +15,157 @@ import (
 	"check_exchange_authcert/plugin/wsman"
 )
 
-// exchangeAttributes are the attributes of Exchange's schema that are read, and
-// the two that must never be asked for; syntaxes are those of Microsoft's
-// schema, object identifiers are made up.
-var exchangeAttributes = []struct {
-	name, syntax, om string
-	multi            bool
+// ways are the logons, by how the connection is protected.
+var ways = []struct {
+	auth   wsman.Auth
+	scheme string
 }{
-	{"msExchAuthCertificateThumbprint", "2.5.5.12", "64", true},
-	{"msExchAuthNextEffectiveDate", "2.5.5.11", "24", false},
-	{"msExchAuthApplicationIdentifier", "2.5.5.12", "64", false},
-	{"msExchAuthRealm", "2.5.5.12", "64", false},
-	{"msExchAuthAppSecret", "2.5.5.12", "64", false},
-	{"msExchCurrentServerRoles", "2.5.5.9", "2", false},
-	{"msExchServerSite", "2.5.5.1", "127", false},
-	{"msExchServerInternalTLSCert", "2.5.5.10", "4", false},
-	{"msExchCoexistenceDomains", "2.5.5.12", "64", true},
-	{"networkAddress", "2.5.5.4", "20", true},
+	{wsman.AuthBasic, "ldaps"}, {wsman.AuthBasic, "ldap"},
+	{wsman.AuthKerberos, "ldap"}, {wsman.AuthNTLM, "ldap"},
+	{wsman.AuthKerberos, "ldaps"}, {wsman.AuthNTLM, "ldaps"},
 }
 
-// exchangeClasses are Exchange's classes. Those that everybody may read say so;
-// the others are for administrators until rights are given.
-var exchangeClasses = []struct {
-	name, may string
-	public    bool
-}{
-	{"msExchOrganizationContainer", "", true},
-	{"msExchContainer", "", true},
-	{"msExchAuthAuthConfig", "msExchAuthCertificateThumbprint msExchAuthNextEffectiveDate msExchAuthApplicationIdentifier msExchAuthRealm msExchAuthAppSecret", false},
-	{"msExchExchangeServer", "networkAddress serialNumber msExchCurrentServerRoles msExchServerSite msExchServerInternalTLSCert", true},
-	{"msExchCoexistenceRelationship", "msExchCoexistenceDomains", false},
-}
-
-const everybodyReads = "D:(A;;RPWPCRCCDCLCLORCWOWDSDDTSW;;;DA)(A;;RPWPCRCCDCLCLORCWOWDSDDTSW;;;SY)(A;;RPLCLORC;;;AU)"
-
-const schemaNow = "dn:\nchangetype: modify\nadd: schemaUpdateNow\nschemaUpdateNow: 1\n\n"
-
-// extendSchema adds what Exchange's setup would add, as far as it is read.
-func extendSchema(s *samba) {
-	var attributes, classes strings.Builder
-	for i, a := range exchangeAttributes {
-		if a.name == "networkAddress" {
-			continue // Windows' own schema has it
-		}
-		fmt.Fprintf(&attributes, "dn: CN=%[1]s,CN=Schema,CN=Configuration,%[2]s\nchangetype: add\nobjectClass: attributeSchema\ncn: %[1]s\nlDAPDisplayName: %[1]s\nattributeID: 1.3.6.1.4.1.99999.1.%[3]d\nattributeSyntax: %[4]s\noMSyntax: %[5]s\nisSingleValued: %[6]s\n",
-			a.name, sambaRoot, i+1, a.syntax, a.om, strings.ToUpper(fmt.Sprint(!a.multi)))
-		if a.om == "127" {
-			attributes.WriteString("oMObjectClass:: KwwCh3McAIVK\n") // a distinguished name
-		}
-		attributes.WriteString("\n")
-	}
-	for i, c := range exchangeClasses {
-		fmt.Fprintf(&classes, "dn: CN=%[1]s,CN=Schema,CN=Configuration,%[2]s\nchangetype: add\nobjectClass: classSchema\ncn: %[1]s\nlDAPDisplayName: %[1]s\ngovernsID: 1.3.6.1.4.1.99999.2.%[3]d\nobjectClassCategory: 1\nsubClassOf: container\nrDNAttID: cn\npossSuperiors: container\ndefaultObjectCategory: CN=%[1]s,CN=Schema,CN=Configuration,%[2]s\n",
-			c.name, sambaRoot, i+1)
-		for attribute := range strings.FieldsSeq(c.may) {
-			fmt.Fprintf(&classes, "mayContain: %s\n", attribute)
-		}
-		if c.public {
-			fmt.Fprintf(&classes, "defaultSecurityDescriptor: %s\n", everybodyReads)
-		}
-		classes.WriteString("\n")
-	}
-	s.modify(attributes.String() + schemaNow)
-	s.modify(classes.String() + schemaNow)
-}
-
-const (
-	sambaServices = "CN=Services,CN=Configuration," + sambaRoot
-	sambaOrg      = "CN=Contoso Labs,CN=Microsoft Exchange," + sambaServices
-	sambaConfig   = "CN=Auth Configuration," + sambaOrg
-	sambaGroups   = "CN=Administrative Groups," + sambaOrg
-)
-
-// organize adds an organization with so many servers.
-func organize(s *samba, servers int) {
-	var ldif strings.Builder
-	object := func(dn, class string, lines ...string) {
-		fmt.Fprintf(&ldif, "dn: %s\nchangetype: add\nobjectClass: %s\n%s\n\n", dn, class, strings.Join(lines, "\n"))
-	}
-	object("CN=Microsoft Exchange,"+sambaServices, "container")
-	object(sambaOrg, "msExchOrganizationContainer")
-	object(sambaConfig, "msExchAuthAuthConfig", "msExchAuthCertificateThumbprint: 2:"+nextPrint, "msExchAuthCertificateThumbprint: 0:"+currentPrint,
-		"msExchAuthCertificateThumbprint: 1:"+previousPrint, "msExchAuthNextEffectiveDate: 20261201000000.0Z",
-		"msExchAuthApplicationIdentifier: "+authcert.ExchangeServiceName, "msExchAuthAppSecret: never asked for")
-	object("CN=Hybrid Configuration,"+sambaOrg, "msExchContainer")
-	object("CN=Hybrid Configuration,CN=Hybrid Configuration,"+sambaOrg, "msExchCoexistenceRelationship")
-	object(sambaGroups, "msExchContainer")
-	group := "CN=Exchange Administrative Group (FYDIBOHF23SPDLT)," + sambaGroups
-	object(group, "msExchContainer")
-	object("CN=Servers,"+group, "msExchContainer")
-	for i := range servers {
-		name := fmt.Sprintf("EX%03d", i+1)
-		object(fmt.Sprintf("CN=%s,CN=Servers,%s", name, group), "msExchExchangeServer", "networkAddress: ncacn_vns_spp:"+name, "networkAddress: netbios:"+name,
-			"networkAddress: ncacn_ip_tcp:"+strings.ToLower(name)+".example.test", "serialNumber: Version 15.2 (Build 32562.17)", "msExchCurrentServerRoles: 16439",
-			"msExchServerSite: CN=Default-First-Site-Name,CN=Sites,CN=Configuration,"+sambaRoot, "msExchServerInternalTLSCert:: "+base64.StdEncoding.EncodeToString(append([]byte{0x30}, make([]byte, 1200)...)))
-	}
-	s.modify(ldif.String())
-	s.modify("dn: CN=DC1,OU=Domain Controllers," + sambaRoot + "\nchangetype: modify\nadd: servicePrincipalName\nservicePrincipalName: ldap/" + sambaHost + "\n\n")
-}
-
-// domain is a running domain with two accounts: reader, to whom the one right
-// was given that the hint names, and plain, to whom none was.
-func domain(t *testing.T, servers int) *samba {
-	s := newSamba(t)
-	extendSchema(s)
-	organize(s, servers)
-	for _, user := range []string{"reader", "plain"} {
-		s.inside("samba-tool", "user", "create", user, "M0nitor-Pass!", "-s", s.dir+"/dc/etc/smb.conf")
-	}
-	sid := s.inside("ldbsearch", "-H", s.dir+"/dc/private/sam.ldb", "(sAMAccountName=reader)", "objectSid")
-	_, sid, _ = strings.Cut(sid, "objectSid: ")
-	sid, _, _ = strings.Cut(sid, "\n")
-	s.inside("samba-tool", "dsacl", "set", "-s", s.dir+"/dc/etc/smb.conf", "-H", s.dir+"/dc/private/sam.ldb", "--objectdn="+sambaConfig, "--sddl=(A;;RPLCLORC;;;"+sid+")")
-	return s
-}
-
-// as is a source that asks the domain controller over a scheme.
-func (s *samba) as(user string, auth wsman.Auth, scheme string) LDAP {
-	l := LDAP{
-		URLs: []string{scheme + "://" + s.address}, Auth: auth, Now: time.Now,
-		Account:  NewCredentials(user+"@"+sambaRealm, "", "M0nitor-Pass!"),
-		Kerberos: wsman.Kerberos{KDCs: []string{s.address}, SPN: "ldap/" + sambaHost},
-		TLS:      wsman.TLS{CAFile: s.ca},
-	}
-	if auth == wsman.AuthNTLM {
-		l.Account = NewCredentials(user, "EXAMPLE", "M0nitor-Pass!")
-	}
-	return l
-}
-
+// TestSamba reads a real directory: every way to log on, what happens without
+// the password or the right, and with a domain controller that insists on
+// protection.
 func TestSamba(t *testing.T) {
-	s := domain(t, 4)
+	const servers = 200
+	s := domain(t, servers)
 	s.start()
-	for _, row := range []struct {
-		auth   wsman.Auth
-		scheme string
-	}{
-		{wsman.AuthBasic, "ldaps"}, {wsman.AuthBasic, "ldap"},
-		{wsman.AuthKerberos, "ldap"}, {wsman.AuthNTLM, "ldap"},
-		{wsman.AuthKerberos, "ldaps"}, {wsman.AuthNTLM, "ldaps"},
-	} {
-		t.Run(fmt.Sprintf("%s over %s", row.auth, row.scheme), func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-			defer cancel()
-			snap, err := s.as("reader", row.auth, row.scheme).Snapshot(ctx)
-			if err != nil {
-				var p *authcert.Problem
-				errors.As(err, &p)
-				t.Fatalf("%+v", p)
+	for _, way := range ways {
+		t.Run(fmt.Sprintf("%s over %s", way.auth, way.scheme), func(t *testing.T) {
+			expectOrganization(t, s.as("reader", way.auth, way.scheme), servers)
+		})
+		t.Run(fmt.Sprintf("wrong password, %s over %s", way.auth, way.scheme), func(t *testing.T) {
+			source := s.as("reader", way.auth, way.scheme)
+			source.Account.password = ldapPassword
+			if p := refused(t, source, long); p.Reason != authcert.AccessDenied {
+				t.Errorf("got %s: %s; want access-denied", p.Reason, p.Message)
 			}
-			expectOrganization(t, snap)
 		})
 	}
-	_ = net.IPv4len
+	t.Run("keytab", func(t *testing.T) {
+		source := s.as("reader", wsman.AuthKerberos, "ldap")
+		source.Account.password, source.Kerberos.Keytab = "", s.keytab("reader")
+		expectOrganization(t, source, servers)
+	})
+	t.Run("no right", func(t *testing.T) { expectNoRight(t, s) })
+	t.Run("unknown certificate", func(t *testing.T) {
+		source := s.as("reader", wsman.AuthBasic, "ldaps")
+		source.TLS.CAFile = ""
+		if p := refused(t, source, long); p.Reason != authcert.Unreachable || !strings.Contains(p.Message, "not trusted") {
+			t.Errorf("got %s: %s; want that it is not trusted", p.Reason, p.Message)
+		}
+	})
+	t.Run("values", func(t *testing.T) { expectValues(t, s) })
+	s.stop()
+	s.configure("yes")
+	s.start()
+	for _, way := range ways {
+		t.Run(fmt.Sprintf("protection required, %s over %s", way.auth, way.scheme), func(t *testing.T) {
+			source := s.as("reader", way.auth, way.scheme)
+			if way.scheme == "ldaps" && way.auth != wsman.AuthBasic && !strings.HasPrefix(s.version(), "Version 4.2") {
+				// Until 4.20 Samba did not count TLS as protection of a SASL logon.
+				if p := refused(t, source, long); p.Reason != authcert.Unsupported || !strings.Contains(p.Hint, "Kerberos over ldap://") {
+					t.Errorf("got %s: %s (%s); want what to do", p.Reason, p.Message, p.Hint)
+				}
+				return
+			}
+			expectOrganization(t, source, servers)
+		})
+	}
 }
 
-func expectOrganization(t *testing.T, snap *authcert.Snapshot) {
+// expectOrganization reads the organization that organize made.
+func expectOrganization(t *testing.T, source LDAP, servers int) {
 	t.Helper()
-	got := *snap.AuthConfig
-	if !got.WhenChangedUTC.Known() {
-		t.Error("whenChanged is not known")
+	snap, err := snapshotWithin(t, long, source)
+	if err != nil {
+		t.Fatal(err)
 	}
-	got.WhenChangedUTC = authcert.Instant{}
-	want := authcert.AuthConfig{
+	got := snap.AuthConfig
+	if len(snap.Errors) != 0 || got == nil || !got.WhenChangedUTC.Known() {
+		t.Fatalf("errors %+v, AuthConfig %+v; want none, and when it changed", snap.Errors, got)
+	}
+	want := &authcert.AuthConfig{
 		CurrentCertificateThumbprint: currentPrint, PreviousCertificateThumbprint: previousPrint, NextCertificateThumbprint: nextPrint,
-		NextCertificateEffectiveDate: authcert.At(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)), ServiceName: authcert.ExchangeServiceName, OriginatingServer: sambaHost,
+		NextCertificateEffectiveDate: authcert.At(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)), ServiceName: authcert.ExchangeServiceName,
+		WhenChangedUTC: got.WhenChangedUTC, OriginatingServer: sambaHost,
 	}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("AuthConfig (-got +want):\n%s", diff)
 	}
+	if len(snap.Servers) != servers || len(snap.Organization.GUID) != 36 {
+		t.Fatalf("%d servers, organization %+v; want %d, and a GUID", len(snap.Servers), snap.Organization, servers)
+	}
+	first := authcert.Server{FQDN: "ex001.example.test", AdminDisplayVersion: "Version 15.2 (Build 2562.17)", Site: "Default-First-Site-Name", Role: "mailbox",
+		InternalTransportCertificateThumbprint: derThumbprint(append([]byte{0x30}, make([]byte, 1200)...))}
+	if diff := cmp.Diff(snap.Servers[0], first); diff != "" {
+		t.Errorf("server (-got +want):\n%s", diff)
+	}
+}
+
+// expectNoRight logs on with an account to whom nothing was delegated.
+func expectNoRight(t *testing.T, s *samba) {
+	snap, err := snapshotWithin(t, long, s.as("plain", wsman.AuthKerberos, "ldap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if snap.AuthConfig != nil || len(snap.Servers) != 200 || snap.Hybrid != nil || len(snap.Errors) != 1 {
+		t.Fatalf("AuthConfig %+v, %d servers, hybrid %v, errors %v; want the servers alone", snap.AuthConfig, len(snap.Servers), snap.Hybrid, snap.Errors)
+	}
+	if p := snap.Errors[0]; !strings.Contains(p.Message, "not found or no permission to read it") || !strings.Contains(p.Hint, `dsacls "`+sambaConfig) {
+		t.Errorf("got %s (%s); want the right to delegate", p.Message, p.Hint)
+	}
+}
+
+// expectValues changes AuthConfig and reads it again.
+func expectValues(t *testing.T, s *samba) {
+	original := []string{"2:" + nextPrint, "0:" + currentPrint, "1:" + previousPrint}
+	for _, row := range []struct {
+		values []string
+		want   [3]authcert.Thumbprint // current, previous, next
+	}{
+		{[]string{currentPrint}, [3]authcert.Thumbprint{currentPrint}},
+		{[]string{"1:" + previousPrint, "0:" + currentPrint}, [3]authcert.Thumbprint{currentPrint, previousPrint}},
+		{[]string{"0:" + nextPrint, "2:" + currentPrint}, [3]authcert.Thumbprint{nextPrint, "", currentPrint}},
+		{original, [3]authcert.Thumbprint{currentPrint, previousPrint, nextPrint}},
+	} {
+		s.thumbprints(row.values)
+		snap, err := snapshotWithin(t, long, s.as("reader", wsman.AuthBasic, "ldaps"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := snap.AuthConfig
+		if got := [3]authcert.Thumbprint{a.CurrentCertificateThumbprint, a.PreviousCertificateThumbprint, a.NextCertificateThumbprint}; got != row.want {
+			t.Errorf("%q: got %q, want %q", row.values, got, row.want)
+		}
+	}
+}
+
+// BenchmarkSamba reads 200 servers; cpu-ms is this process's own part.
+func BenchmarkSamba(b *testing.B) {
+	s := domain(b, 200)
+	s.start()
+	for _, way := range ways {
+		b.Run(fmt.Sprintf("%s over %s", way.auth, way.scheme), func(b *testing.B) {
+			source := s.as("reader", way.auth, way.scheme)
+			before := ownTime(b)
+			for b.Loop() {
+				if _, err := source.Snapshot(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64((ownTime(b)-before).Milliseconds())/float64(b.N), "cpu-ms/op")
+		})
+	}
+}
+
+// ownTime is the processor time of this process.
+func ownTime(b *testing.B) time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

@@ -27,7 +27,7 @@ const sambaPackages = "samba samba-ad-dc samba-ad-provision samba-dsdb-modules s
 // samba is a domain controller in a network namespace of its own, which a pair
 // of virtual interfaces joins to this one.
 type samba struct {
-	t         *testing.T
+	t         testing.TB
 	dir       string
 	namespace string
 	address   string // its own
@@ -43,7 +43,7 @@ const (
 
 // newSamba provisions a domain. Where that cannot be done the test is skipped,
 // but not in CI.
-func newSamba(t *testing.T) *samba {
+func newSamba(t testing.TB) *samba {
 	t.Helper()
 	missing := ""
 	for _, program := range []string{"samba", "samba-tool", "ldbadd", "ldbmodify", "ip"} {
@@ -159,15 +159,25 @@ func (s *samba) start() {
 	s.daemon.Stdout, s.daemon.Stderr = log, log
 	check(s.t, s.daemon.Start())
 	s.t.Cleanup(s.stop)
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		if s.listens("389") && s.listens("636") && s.listens("88") {
-			return
+	if !s.wait(true) {
+		text, _ := os.ReadFile(log.Name())
+		s.t.Fatalf("samba does not listen:\n%s", text)
+	}
+}
+
+// wait polls until the services listen, or until none does: there is nothing
+// that says so.
+func (s *samba) wait(listening bool) bool {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		settled := true
+		for _, port := range []string{"88", "389", "636"} {
+			settled = settled && s.listens(port) == listening
 		}
-		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log.Name())
-			s.t.Fatalf("samba does not listen:\n%s", text)
+		if settled {
+			return true
 		}
 	}
+	return false
 }
 
 func (s *samba) listens(port string) bool {
@@ -178,11 +188,16 @@ func (s *samba) listens(port string) bool {
 	return err == nil
 }
 
+// stop ends the daemon and all its children, which end a little later.
 func (s *samba) stop() {
-	if s.daemon != nil {
-		syscall.Kill(-s.daemon.Process.Pid, syscall.SIGTERM)
-		s.daemon.Wait()
-		s.daemon = nil
+	if s.daemon == nil {
+		return
+	}
+	syscall.Kill(-s.daemon.Process.Pid, syscall.SIGTERM)
+	s.daemon.Wait()
+	s.daemon = nil
+	if !s.wait(false) {
+		s.t.Error("samba still listens")
 	}
 }
 
