@@ -20,6 +20,7 @@ type cli struct {
 	Snapshot string   `group:"source" placeholder:"PATH" help:"A snapshot in JSON, what the collector printed, a file or folder of Export-Clixml output, or - for standard input."`
 	Via      []string `group:"source" default:"exchange,winrm" enum:"exchange,winrm" placeholder:"WAY" help:"How --hostname is asked, in this order: exchange (its own PowerShell endpoint, needs only a View-Only role), winrm (a Windows Remote Shell, also sees the host's own store) (${default})."`
 
+	directory
 	connection
 	Warning            authcert.Range             `group:"thresholds" short:"w" default:"60:" placeholder:"RANGE" help:"Days left of the current Auth Certificate; N means at least N (${default})."`
 	Critical           authcert.Range             `group:"thresholds" short:"c" default:"30:" placeholder:"RANGE" help:"The same, for CRITICAL (${default})."`
@@ -80,7 +81,7 @@ func (c *cli) parse(args []string, env func(string) string, out io.Writer) (done
 // oneSource sees that the facts come from exactly one place. PRTG's own device
 // is the host when nothing else is named.
 func (c *cli) oneSource(env func(string) string) error {
-	if host := env("prtg_host"); host != "" && len(c.Hostname) == 0 && !c.Local && c.Snapshot == "" {
+	if host := env("prtg_host"); host != "" && len(c.Hostname) == 0 && !c.Local && c.Snapshot == "" && len(c.LDAP) == 0 {
 		c.Hostname = []string{host}
 	}
 	named := 0
@@ -89,10 +90,10 @@ func (c *cli) oneSource(env func(string) string) error {
 			named++
 		}
 	}
-	switch named {
-	case 0:
-		return errors.New("where do the facts come from? Name a server with --hostname HOST, a file with --snapshot PATH, or --local")
-	case 1:
+	switch {
+	case named == 0 && len(c.LDAP) == 0:
+		return errors.New("where do the facts come from? Name a server with --hostname HOST, a domain controller with --ldap URL, a file with --snapshot PATH, or --local")
+	case named <= 1:
 		return nil
 	}
 	return errors.New("--hostname, --local and --snapshot exclude each other")

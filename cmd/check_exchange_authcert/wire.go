@@ -52,17 +52,32 @@ func explain(err error) string {
 
 // source is where the command line says the facts are.
 func (p program) source(c *cli) (plugin.Source, error) {
-	if c.Snapshot != "" {
+	if c.Snapshot != "" && len(c.LDAP) == 0 {
 		return source.File{Path: c.Snapshot, Stdin: p.stdin}, nil
 	}
 	account, err := c.account(p.env)
 	if err != nil {
 		return nil, err
 	}
-	if c.Local {
-		return source.PowerShell{Exchange: c.exchange("", account), Hide: secretVariables}, nil
+	chosen, err := p.primary(c, account)
+	if err != nil {
+		return nil, err
 	}
-	return c.hosts(account, p.now())
+	return p.withDirectory(c, chosen, account)
+}
+
+// primary is the source that names the servers; nil leaves it to Active
+// Directory.
+func (p program) primary(c *cli, account accounts) (plugin.Source, error) {
+	switch {
+	case c.Snapshot != "":
+		return source.File{Path: c.Snapshot, Stdin: p.stdin}, nil
+	case c.Local:
+		return source.PowerShell{Exchange: c.exchange("", account), Hide: secretVariables}, nil
+	case len(c.Hostname) > 0:
+		return c.hosts(account, p.now())
+	}
+	return nil, nil
 }
 
 func listFindings(out io.Writer) int {

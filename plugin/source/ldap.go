@@ -27,8 +27,7 @@ type LDAP struct {
 	Account  Credentials
 	Kerberos wsman.Kerberos
 	TLS      wsman.TLS
-	// Now is the clock that dates the snapshot.
-	Now func() time.Time
+	Now      time.Time // dates the snapshot
 }
 
 // Snapshot asks the domain controllers in order until one answers. One that
@@ -38,7 +37,7 @@ func (l LDAP) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 	var missed []authcert.Problem
 	for i, url := range l.URLs {
 		left := len(l.URLs) - i
-		snap, err := l.read(ctx, url, share(ctx, left))
+		snap, err := l.read(ctx, url, portion(ctx, left))
 		if err == nil {
 			snap.Errors = append(snap.Errors, missed...)
 			l.compare(ctx, snap, l.URLs[i+1:])
@@ -62,7 +61,7 @@ func (l LDAP) Compare(ctx context.Context, snap *authcert.Snapshot) {
 
 func (l LDAP) compare(ctx context.Context, snap *authcert.Snapshot, urls []string) {
 	for i, url := range urls {
-		other, err := l.read(ctx, url, share(ctx, len(urls)-i+1))
+		other, err := l.read(ctx, url, portion(ctx, len(urls)-i+1))
 		var problem *authcert.Problem
 		switch {
 		case err != nil:
@@ -102,9 +101,9 @@ func adopt(snap, other *authcert.Snapshot) {
 // one to turn to.
 const longest = 15 * time.Second
 
-// share divides the time that is left among those that may still be asked; the
+// portion divides the time that is left among those that may still be asked; the
 // last one gets all of it (0).
-func share(ctx context.Context, among int) time.Duration {
+func portion(ctx context.Context, among int) time.Duration {
 	end, limited := ctx.Deadline()
 	if among <= 1 {
 		return 0
@@ -131,7 +130,7 @@ func (l LDAP) read(ctx context.Context, url string, limit time.Duration) (*authc
 	if err != nil {
 		return nil, err
 	}
-	snap.TakenAt = authcert.At(l.Now())
+	snap.TakenAt = authcert.At(l.Now)
 	return snap, nil
 }
 

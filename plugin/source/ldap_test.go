@@ -60,7 +60,7 @@ func (s *directoryServer) source(scheme string) LDAP {
 	return LDAP{
 		URLs: []string{scheme + "://localhost:" + s.port()}, Auth: wsman.AuthBasic, Account: NewCredentials("monitor@EXAMPLE.TEST", "", ldapPassword),
 		Kerberos: wsman.Kerberos{KDCs: []string{s.realm.KDC()}}, TLS: wsman.TLS{CAFile: s.ca, ServerName: "example.com"}, // httptest's certificate
-		Now: func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) },
+		Now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
 	}
 }
 

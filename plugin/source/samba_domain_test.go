@@ -132,7 +132,7 @@ func domain(t testing.TB, servers int) *samba {
 // as is a source that asks the domain controller over a scheme.
 func (s *samba) as(user string, auth wsman.Auth, scheme string) LDAP {
 	l := LDAP{
-		URLs: []string{scheme + "://" + s.address}, Auth: auth, Now: time.Now,
+		URLs: []string{scheme + "://" + s.address}, Auth: auth, Now: time.Now(),
 		Account:  NewCredentials(user+"@"+sambaRealm, "", "M0nitor-Pass!"),
 		Kerberos: wsman.Kerberos{KDCs: []string{s.address}, SPN: "ldap/" + sambaHost},
 		TLS:      wsman.TLS{CAFile: s.ca},

@@ -134,7 +134,7 @@ func TestLogonSettings(t *testing.T) {
 func TestLogonNTLMWeakened(t *testing.T) {
 	challenge := make([]byte, 56)
 	copy(challenge, "NTLMSSP\x00\x02")
-	binary.LittleEndian.PutUint32(challenge[20:], ntlmUnicode|ntlmExtended|ntlmTargetInfo)
+	binary.LittleEndian.PutUint32(challenge[20:], ntlmUnicode|ntlmExtended)
 	for name, token := range map[string][]byte{"without sealing": challenge, "none": nil, "garbage": []byte("NTLMSSP")} {
 		l, err := NewLogon(LogonConfig{Service: "ldap", Host: "dc01", Auth: AuthNTLM, Username: `EXAMPLE\monitor`, Password: NewSecret("Geheim")})
 		if err != nil {

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"check_exchange_authcert/plugin"
+	"check_exchange_authcert/plugin/authcert"
+	"check_exchange_authcert/plugin/source"
+	"check_exchange_authcert/plugin/wsman"
+)
+
+// directory is how Active Directory is asked; the account is the connection's.
+type directory struct {
+	LDAP []string `group:"source" name:"ldap" sep:"none" placeholder:"URL" help:"A domain controller, as ldaps://dc01.contoso.com: AuthConfig and the servers from Active Directory. Repeatable: the first that answers is used, the others are compared. With another source AuthConfig is read here too, and compared."`
+}
+
+// ldap is Active Directory as the command line names it.
+func (c *cli) ldap(a accounts, now time.Time) (source.LDAP, error) {
+	l := source.LDAP{
+		URLs: c.LDAP, Auth: c.auth(a.host.Username), Account: a.host, Now: now,
+		Kerberos: wsman.Kerberos{KDCs: c.Kdc, Keytab: c.Keytab, CCache: c.Ccache, ConfigFile: c.Krb5Conf},
+		TLS:      wsman.TLS{CAFile: c.CAFile, ServerName: c.TLSServerName, Insecure: c.Insecure},
+	}
+	withTicket := c.Keytab != "" || c.Ccache != ""
+	switch {
+	case !withTicket && (a.host.Username == "" || !a.host.HasPassword()):
+		return l, fmt.Errorf("no account or no password for Active Directory: name a file with --credentials, or a --username and its password in %s", passwordVariable)
+	case withTicket && l.Auth != wsman.AuthKerberos:
+		return l, errors.New("--keytab and --ccache are for Kerberos: give --username as user@REALM")
+	}
+	return l, l.Check()
+}
+
+// compared is a source whose AuthConfig is read once more from Active
+// Directory.
+type compared struct {
+	plugin.Source
+	directory source.LDAP
+}
+
+// Snapshot reads from the source, then from Active Directory.
+func (c compared) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
+	snap, err := c.Source.Snapshot(ctx)
+	if err == nil {
+		c.directory.Compare(ctx, snap)
+	}
+	return snap, err
+}
+
+// withDirectory adds Active Directory to a source, or makes it the source where
+// there is none.
+func (p program) withDirectory(c *cli, chosen plugin.Source, a accounts) (plugin.Source, error) {
+	if len(c.LDAP) == 0 {
+		return chosen, nil
+	}
+	l, err := c.ldap(a, p.now())
+	switch {
+	case err != nil:
+		return nil, err
+	case chosen == nil:
+		return l, nil
+	}
+	return compared{chosen, l}, nil
+}
