@@ -55,15 +55,7 @@ var groups = []kong.Group{
 // parse reads the arguments. done is true when the answer, help or version,
 // has been written already.
 func (c *cli) parse(args []string, env func(string) string, out io.Writer) (done bool, err error) {
-	parser, err := kong.New(c,
-		kong.Name("check_exchange_authcert"),
-		kong.Description("Checks the OAuth certificate of an Exchange organization (the Auth Certificate). Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."),
-		kong.Writers(out, out),
-		kong.Exit(func(int) { done = true }),
-		kong.ExplicitGroups(groups),
-		kong.Vars{"output": forms[0].name, "outputs": formNames(), "definitions": definitionNames()},
-		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 160}),
-	)
+	parser, err := c.parser(out, kong.Exit(func(int) { done = true }))
 	if err != nil {
 		return false, err
 	}
@@ -76,6 +68,18 @@ func (c *cli) parse(args []string, env func(string) string, out io.Writer) (done
 	}
 	policy := c.policy()
 	return false, errors.Join(c.oneSource(env), policy.Validate())
+}
+
+// parser knows the options; what answers by itself is written to out.
+func (c *cli) parser(out io.Writer, options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(c, append(options,
+		kong.Name("check_exchange_authcert"),
+		kong.Description("Checks the OAuth certificate of an Exchange organization (the Auth Certificate). Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."),
+		kong.Writers(out, out),
+		kong.ExplicitGroups(groups),
+		kong.Vars{"output": forms[0].name, "outputs": formNames(), "definitions": definitionNames()},
+		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 160}),
+	)...)
 }
 
 // oneSource sees that the facts come from exactly one place. PRTG's own device

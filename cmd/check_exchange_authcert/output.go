@@ -88,6 +88,11 @@ var definitions = []struct{ name, content string }{
 	{"collector", source.Collector()},
 	{"zabbix", render.ZabbixTemplate},
 	{"prtg-lookup", prtg.Lookup},
+	{"icinga2", render.Icinga2},
+	{"director", render.Director},
+	{"nagios", render.NagiosObjects},
+	{"nrpe", render.NRPE},
+	{"mrpe", render.MRPE},
 }
 
 // printDefinition writes one of them.
