@@ -24,8 +24,12 @@ func (cert *installed) renew(s *server) []string {
 			services = append(services, "SMTP")
 		}
 	}
-	steps := []string{fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -SubjectName %s -DomainName %s  # answer %s the default SMTP certificate`,
-		quote(s.FQDN), quote(cert.successor(s)), cert.domainNames(s), answer), newThumbprint}
+	var steps []string
+	if cert.Services == nil {
+		steps = append(steps, fmt.Sprintf(`Get-ExchangeCertificate -Server %s -Thumbprint %s  # see which services use it`, quote(s.FQDN), thumbprint))
+	}
+	steps = append(steps, fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -SubjectName %s -DomainName %s  # answer %s the default SMTP certificate`,
+		quote(s.FQDN), quote(cert.successor(s)), cert.domainNames(s), answer), newThumbprint)
 	switch {
 	case slices.Contains(services, "Federation"):
 		steps = append(steps, `Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $thumbprint`,
@@ -33,6 +37,8 @@ func (cert *installed) renew(s *server) []string {
 	case len(services) > 0:
 		steps = append(steps, fmt.Sprintf(`Enable-ExchangeCertificate -Server %s -Thumbprint $thumbprint -Services %s`,
 			quote(s.FQDN), strings.Join(quoteAll(services), ",")))
+	case cert.Services == nil:
+		steps = append(steps, fmt.Sprintf(`Enable-ExchangeCertificate -Server %s -Thumbprint $thumbprint -Services SERVICES  # those of the old one`, quote(s.FQDN)))
 	}
 	if s.servesBackEnd(cert.thumbprint) {
 		steps = append(steps, onServers([]*server{s}, backEndBinding+unbindBackEnd+`$b.AddSslCertificate($using:thumbprint, 'My')`, ""))

@@ -13,6 +13,7 @@ func TestSelfSignedRemedies(t *testing.T) {
 		no      = create + `N: do not overwrite the default SMTP certificate` + "\n" + print1
 		yes     = create + `Y: overwrite the default SMTP certificate` + "\n" + print1
 		enable  = `Enable-ExchangeCertificate -Server 'ex02.contoso.com' -Thumbprint $thumbprint -Services `
+		look    = `Get-ExchangeCertificate -Server 'ex02.contoso.com' -Thumbprint 'ANOTHER'  # see which services use it`
 		remove  = `Remove-ExchangeCertificate -Server 'ex02.contoso.com' -Thumbprint 'ANOTHER'  # when nothing uses it any more`
 		binding = on2 + `{ $b = Get-WebBinding -Name 'Exchange Back End' -Protocol https -Port 444; `
 		fresh   = `$new = New-ExchangeCertificate -Server 'ex02.contoso.com' -PrivateKeyExportable $true -DomainName 'ex02','ex02.contoso.com'`
@@ -32,14 +33,14 @@ func TestSelfSignedRemedies(t *testing.T) {
 		want     []string
 	}{
 		{"unused", "selfsigned-expired", with(Services{}, nothing), []string{remove}},
-		{"use not known", "selfsigned-expired", with(nil, nothing), []string{no, remove}},
+		{"use not known", "selfsigned-expired", with(nil, nothing), []string{look, no, enable + `SERVICES  # those of the old one`, remove}},
 		{"services", "selfsigned-expired", with(Services{"IIS", "SMTP"}, nothing), []string{no, enable + `'IIS','SMTP'`, remove}},
 		{"transport", "selfsigned-expired", with(Services{"IIS", "SMTP"}, transport), []string{yes, enable + `'IIS','SMTP'`, remove}},
-		{"transport, use not known", "selfsigned-expired", with(nil, transport), []string{yes, enable + `'SMTP'`, remove}},
+		{"transport, use not known", "selfsigned-expired", with(nil, transport), []string{look, yes, enable + `'SMTP'`, remove}},
 		{"an old Auth Certificate as transport", "selfsigned-expired", func(o *org) {
 			o.install(1, until(o.t, in(-1)))
 			transport(o)
-		}, []string{strings.Replace(yes, "CN=another", "CN=ex02", 1), enable + `'SMTP'`, remove}},
+		}, []string{look, strings.Replace(yes, "CN=another", "CN=ex02", 1), enable + `'SMTP'`, remove}},
 		{"federation", "selfsigned-expired", with(Services{"Federation"}, nothing), []string{no,
 			`Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $thumbprint`,
 			`Set-FederationTrust 'Microsoft Federation Gateway' -PublishFederationCertificate  # when every server has it`, remove}},
