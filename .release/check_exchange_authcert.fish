@@ -5,6 +5,7 @@ complete -c check_exchange_authcert -s H -l hostname -x -a '(__fish_print_hostna
 complete -c check_exchange_authcert -l local -d 'Ask Exchange on this host with Windows PowerShell.'
 complete -c check_exchange_authcert -l snapshot -r -F -d 'A snapshot in JSON, what the collector printed, a file or folder of Export-Clixml output, or - for standard input.'
 complete -c check_exchange_authcert -l via -x -a 'exchange winrm' -d 'How --hostname is asked, in this order: exchange (its own PowerShell endpoint, needs only a View-Only role), winrm (a Windows Remote Shell, also sees the host\'s own store) (exchange,winrm).'
+complete -c check_exchange_authcert -l ldap -x -d 'A domain controller, as ldaps://dc01.contoso.com: AuthConfig and the servers from Active Directory. Repeatable: the first that answers is used, the others are compared. With another source AuthConfig is read here too, and compared.'
 complete -c check_exchange_authcert -s u -l username -x -d 'user@REALM means Kerberos, DOMAIN\\user or a bare name NTLM. The password comes from --credentials or CHECK_EXCHANGE_AUTHCERT_PASSWORD.'
 complete -c check_exchange_authcert -l auth -x -a 'auto kerberos ntlm basic' -d 'kerberos, ntlm, or basic over verified https (auto: by the user\'s name). Nothing falls back to another way.'
 complete -c check_exchange_authcert -l credentials -r -F -d 'Lines username = …, password = … and domain = …; not readable by every account.'

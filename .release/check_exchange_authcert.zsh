@@ -7,6 +7,7 @@ _arguments -s \
   '*--local[Ask Exchange on this host with Windows PowerShell.]' \
   '*--snapshot=[A snapshot in JSON, what the collector printed, a file or folder of Export-Clixml output, or - for standard input.]:PATH:_files' \
   '*--via=[How --hostname is asked, in this order\: exchange (its own PowerShell endpoint, needs only a View-Only role), winrm (a Windows Remote Shell, also sees the host'\''s own store) (exchange,winrm).]:WAY:(exchange winrm)' \
+  '*--ldap=[A domain controller, as ldaps\://dc01.contoso.com\: AuthConfig and the servers from Active Directory. Repeatable\: the first that answers is used, the others are compared. With another source AuthConfig is read here too, and compared.]:URL: ' \
   '*-u[user@REALM means Kerberos, DOMAIN\user or a bare name NTLM. The password comes from --credentials or CHECK_EXCHANGE_AUTHCERT_PASSWORD.]:NAME: ' \
   '*--username=[user@REALM means Kerberos, DOMAIN\user or a bare name NTLM. The password comes from --credentials or CHECK_EXCHANGE_AUTHCERT_PASSWORD.]:NAME: ' \
   '*--auth=[kerberos, ntlm, or basic over verified https (auto\: by the user'\''s name). Nothing falls back to another way.]:WAY:(auto kerberos ntlm basic)' \
