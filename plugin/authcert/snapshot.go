@@ -8,15 +8,15 @@ const Schema = 1
 // known is absent (null). Every certificate travels as its DER, and all that
 // can be computed from it is.
 type Snapshot struct {
-	Schema       int           `json:"schema"`
-	TakenAt      Instant       `json:"takenAt"`
-	Origin       Origin        `json:"origin"`
-	Organization *Organization `json:"organization,omitempty"`
-	AuthConfig   *AuthConfig   `json:"authConfig"`
+	Schema     int         `json:"schema"`
+	TakenAt    Instant     `json:"takenAt"`
+	Origin     Origin      `json:"origin"`
+	AuthConfig *AuthConfig `json:"authConfig"`
 	// OtherAuthConfigs are further reads of the same object, from another
 	// domain controller or through another protocol.
 	OtherAuthConfigs List[AuthConfig] `json:"otherAuthConfigs,omitempty"`
 	Hybrid           *Hybrid          `json:"hybrid"`
+	OrganizationGUID string           `json:"organizationGuid,omitempty"` // objectGUID of the organization\'s container, in its usual form
 	Servers          List[Server]     `json:"servers"`
 	Entra            *Entra           `json:"entra,omitempty"`
 	Errors           List[Problem]    `json:"errors,omitempty"`
@@ -29,13 +29,6 @@ type Origin struct {
 	Via  string `json:"via,omitempty"`  // the way that worked: "exchange", "snapin", …
 	// Tried are the hosts and ways that were tried before in vain, and why.
 	Tried []string `json:"tried,omitempty"`
-}
-
-// Organization is the Exchange organization that the facts are about. GUID, 36
-// lower-case characters, is in the name of its application in Entra ID.
-type Organization struct {
-	Name string `json:"name,omitempty"`
-	GUID string `json:"guid,omitempty"`
 }
 
 // AuthConfig is what Get-AuthConfig shows.

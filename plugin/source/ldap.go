@@ -89,8 +89,8 @@ const stageCompare = "comparing AuthConfig with Active Directory"
 func adopt(snap, other *authcert.Snapshot) {
 	snap.OtherAuthConfigs = append(snap.OtherAuthConfigs, *other.AuthConfig)
 	snap.OtherAuthConfigs = append(snap.OtherAuthConfigs, other.OtherAuthConfigs...)
-	if snap.Organization == nil {
-		snap.Organization = other.Organization
+	if snap.OrganizationGUID == "" {
+		snap.OrganizationGUID = other.OrganizationGUID
 	}
 	if snap.Hybrid == nil {
 		snap.Hybrid = other.Hybrid

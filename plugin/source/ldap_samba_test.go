@@ -95,8 +95,8 @@ func expectOrganization(t *testing.T, source LDAP, servers int) {
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("AuthConfig (-got +want):\n%s", diff)
 	}
-	if len(snap.Servers) != servers || len(snap.Organization.GUID) != 36 {
-		t.Fatalf("%d servers, organization %+v; want %d, and a GUID", len(snap.Servers), snap.Organization, servers)
+	if len(snap.Servers) != servers || len(snap.OrganizationGUID) != 36 {
+		t.Fatalf("%d servers, organization %q; want %d, and a GUID", len(snap.Servers), snap.OrganizationGUID, servers)
 	}
 	first := authcert.Server{FQDN: "ex001.example.test", AdminDisplayVersion: "Version 15.2 (Build 2562.17)", Site: "Default-First-Site-Name", Role: "mailbox",
 		InternalTransportCertificateThumbprint: derThumbprint(append([]byte{0x30}, make([]byte, 1200)...))}

@@ -14,7 +14,7 @@ import (
 // What is asked for, and nothing else: no secret is among it.
 var (
 	rootAttributes         = []string{"configurationNamingContext", "dnsHostName"}
-	organizationAttributes = []string{"cn", "objectGUID"}
+	organizationAttributes = []string{"objectGUID"}
 	authConfigAttributes   = []string{"cn", "msExchAuthCertificateThumbprint", "msExchAuthNextEffectiveDate", "msExchAuthApplicationIdentifier", "msExchAuthRealm", "whenChanged"}
 	hybridAttributes       = []string{"cn"}
 	serverAttributes       = []string{"cn", "networkAddress", "serialNumber", "msExchCurrentServerRoles", "msExchServerSite", "msExchServerInternalTLSCert"}
@@ -36,9 +36,9 @@ func (d *directory) snapshot() (*authcert.Snapshot, error) {
 		return nil, err
 	}
 	snap := &authcert.Snapshot{
-		Schema:       authcert.Schema,
-		Origin:       authcert.Origin{Kind: "ldap", Host: server},
-		Organization: &authcert.Organization{Name: org.GetAttributeValue("cn"), GUID: objectGUID(org.GetRawAttributeValue("objectGUID"))},
+		Schema:           authcert.Schema,
+		Origin:           authcert.Origin{Kind: "ldap", Host: server},
+		OrganizationGUID: objectGUID(org.GetRawAttributeValue("objectGUID")),
 	}
 	configs, problem := d.authConfigs(org, server)
 	if problem != nil {

@@ -98,7 +98,7 @@ func TestLDAPCompare(t *testing.T) {
 	snap := &authcert.Snapshot{Schema: 1, Origin: authcert.Origin{Kind: "winrm"}, AuthConfig: &authcert.AuthConfig{CurrentCertificateThumbprint: currentPrint}}
 	source.Compare(t.Context(), snap)
 	expectCompared(t, snap)
-	if snap.Organization == nil || snap.Hybrid == nil || snap.Origin.Kind != "winrm" || len(snap.Servers) != 0 {
+	if snap.OrganizationGUID == "" || snap.Hybrid == nil || snap.Origin.Kind != "winrm" || len(snap.Servers) != 0 {
 		t.Errorf("%+v: want organization and hybrid added, nothing else", snap)
 	}
 }

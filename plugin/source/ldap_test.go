@@ -67,7 +67,7 @@ func (s *directoryServer) source(scheme string) LDAP {
 func TestLDAP(t *testing.T) {
 	want := &authcert.Snapshot{
 		Schema: 1, TakenAt: authcert.At(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)), Origin: authcert.Origin{Kind: "ldap", Host: "dc01.example.test"},
-		Organization: &authcert.Organization{Name: "Contoso Labs", GUID: "00112233-4455-6677-8899-aabbccddeeff"},
+		OrganizationGUID: "00112233-4455-6677-8899-aabbccddeeff",
 		AuthConfig: &authcert.AuthConfig{CurrentCertificateThumbprint: currentPrint, PreviousCertificateThumbprint: previousPrint, NextCertificateThumbprint: nextPrint,
 			NextCertificateEffectiveDate: authcert.At(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)), ServiceName: authcert.ExchangeServiceName,
 			WhenChangedUTC: authcert.At(time.Date(2026, 10, 1, 8, 0, 0, 0, time.UTC)), OriginatingServer: "dc01.example.test"},
