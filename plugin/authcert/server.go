@@ -14,6 +14,7 @@ type server struct {
 	installed []*installed
 	malformed int  // entries whose RawData is no certificate
 	complete  bool // the list was read whole: what is not in it is not there
+	told      bool // its metadata document stands in for a list that nobody asked for
 }
 
 // installed is one certificate on one server.
