@@ -7,12 +7,12 @@ func cloudUnreadable(f *facts) []Finding {
 	if p == nil {
 		return nil
 	}
-	brief := "what Entra ID trusts could not be read: " + p.Error()
+	brief := "Entra ID not checked: " + p.Error()
 	hint := p.Hint
 	if hint == "" {
 		hint = "See that this host reaches Entra ID and Microsoft Graph, and that the application may log on"
 	}
-	return []Finding{newFinding(Unknown, brief, brief+"; hybrid features fail once it lacks the current certificate", hint)}
+	return []Finding{newFinding(Unknown, brief, brief+"; hybrid features fail where it lacks the current certificate", hint)}
 }
 
 // dedicatedElsewhere tells whether the shared service principal was looked at,

@@ -2,6 +2,7 @@ package authcert
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +53,9 @@ func (f *facts) addServer(facts *Server, byName map[string]*server) {
 		merged := *facts
 		merged.FQDN = strings.TrimSpace(facts.FQDN)
 		short, _, _ := strings.Cut(name, ".")
+		if _, err := netip.ParseAddr(name); err == nil {
+			short = name
+		}
 		s = &server{Server: &merged, short: short}
 		byName[name] = s
 		f.servers = append(f.servers, s)
