@@ -159,7 +159,7 @@ func loginProblem(err error) (throttled http.Header, problem *authcert.Problem) 
 	}
 	problem.Message = fmt.Sprintf("Entra ID answers the logon with HTTP %d", status)
 	if code := loginCode.FindString(err.Error()); code != "" {
-		problem.Message = "Entra ID refuses the logon: " + code
+		problem.Message = "logon refused: " + code
 		if words := loginCodes[code]; words != "" {
 			problem.Message += ", " + words
 		}
