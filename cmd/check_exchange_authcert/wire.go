@@ -31,6 +31,9 @@ func (p program) check(ctx context.Context, c *cli, out *bytes.Buffer) int {
 		at = c.At.Time
 	}
 	chosen, err := p.source(c)
+	if err == nil {
+		chosen, err = c.crossChecked(chosen)
+	}
 	if err != nil {
 		return unknown(out, explain(err))
 	}
@@ -67,6 +70,10 @@ func write(out io.Writer, c *cli, result authcert.Result) error {
 func (p program) source(c *cli) (plugin.Source, error) {
 	if c.Snapshot != "" {
 		return source.File{Path: c.Snapshot, Stdin: p.stdin}, nil
+	}
+	if len(c.Published) > 0 {
+		roots, err := source.ReadRoots(c.CAFile)
+		return source.Published{Hosts: c.Published, Roots: roots, Now: p.now}, err
 	}
 	account, err := c.account(p.env)
 	if err != nil {
