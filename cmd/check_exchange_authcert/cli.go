@@ -16,11 +16,11 @@ import (
 
 // cli is the command line. Its help is the one in the README.
 type cli struct {
-	Hostname  []string `group:"source" short:"H" sep:"none" placeholder:"HOST" help:"An Exchange server, asked through WinRM; repeatable: the first that can be reached is asked."`
+	Hostname  []string `group:"source" short:"H" sep:"none" placeholder:"HOST" help:"An Exchange server; repeatable: the first that can be reached is asked."`
 	Local     bool     `group:"source" help:"Ask Exchange on this host with Windows PowerShell."`
 	Snapshot  string   `group:"source" placeholder:"PATH" help:"A snapshot in JSON, what the collector printed, a file or folder of Export-Clixml output, or - for standard input."`
 	Published []string `group:"source" placeholder:"HOST" help:"Only the OAuth metadata documents that these servers publish, without an account; repeatable."`
-	Via       string   `group:"source" default:"winrm" enum:"winrm" placeholder:"LIST" help:"How --hostname is asked: winrm (${default})."`
+	Via       []string `group:"source" default:"exchange,winrm" enum:"exchange,winrm" placeholder:"WAY" help:"How --hostname is asked, in this order: exchange (its own PowerShell endpoint, needs only a View-Only role), winrm (a Windows Remote Shell, also sees the host's own store) (${default})."`
 
 	crosschecks
 	connection
@@ -38,10 +38,10 @@ type cli struct {
 
 	Timeout duration `group:"run" short:"t" default:"50s" placeholder:"DURATION" help:"The whole run, in seconds or as in 1m30s (${default})."`
 
-	Output       string      `group:"output" short:"o" default:"nagios" enum:"nagios,json" placeholder:"FORM" help:"nagios or json (${default})."`
+	Output       string      `group:"output" short:"o" default:"${output}" enum:"${outputs}" placeholder:"FORM" help:"${enum} (${default})."`
 	Verbose      int         `group:"output" short:"v" type:"counter" help:"More detail; repeatable."`
 	Save         string      `group:"output" placeholder:"FILE" help:"Also write the snapshot that was judged (mode 0600)."`
-	Print        string      `group:"output" placeholder:"NAME" help:"Print an embedded file and exit 0: collector."`
+	Print        string      `group:"output" placeholder:"NAME" help:"Print what a monitoring system imports, or the collector, and exit 0: ${definitions}."`
 	ListFindings bool        `group:"output" help:"Print every finding that the check knows, and exit 0."`
 	Version      versionFlag `group:"output" short:"V" help:"Print the version, and exit 3."`
 }
@@ -64,7 +64,8 @@ func (c *cli) parse(args []string, env func(string) string, out io.Writer) (done
 		kong.Writers(out, out),
 		kong.Exit(func(int) { done = true }),
 		kong.ExplicitGroups(groups),
-		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 120}),
+		kong.Vars{"output": forms[0].name, "outputs": formNames(), "definitions": definitionNames()},
+		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 160}),
 	)
 	if err != nil {
 		return false, err

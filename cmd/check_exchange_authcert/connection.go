@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"check_exchange_authcert/plugin"
 	"check_exchange_authcert/plugin/source"
@@ -75,8 +78,8 @@ func (c *connection) account(env func(string) string) (accounts, error) {
 	return a, err
 }
 
-// hosts are the named hosts, asked through WinRM.
-func (c *cli) hosts(a accounts) (plugin.Source, error) {
+// hosts are the named hosts, each with the ways in which it is asked.
+func (c *cli) hosts(a accounts, now time.Time) (plugin.Source, error) {
 	auth := c.auth(a.host.Username)
 	withTicket := c.Keytab != "" || c.Ccache != ""
 	switch {
@@ -84,24 +87,54 @@ func (c *cli) hosts(a accounts) (plugin.Source, error) {
 		return nil, fmt.Errorf("no account or no password: name a file with --credentials, or a --username and its password in %s", passwordVariable)
 	case withTicket && auth != wsman.AuthKerberos:
 		return nil, errors.New("--keytab and --ccache are for Kerberos: give --username as user@REALM")
-	case !a.exchange.HasPassword():
-		return nil, fmt.Errorf("through WinRM the host needs a password to log on to Exchange's endpoint (a ticket does not go further than the host): name a file with --exchange-credentials, or --exchange-username and its password in %s", exchangePasswordVariable)
 	}
-	var hosts source.FirstReachable
-	for _, host := range c.Hostname {
-		address := net.JoinHostPort(strings.Trim(host, "[]"), fmt.Sprint(c.port()))
-		hosts = append(hosts, source.Host{Address: address, Source: source.WinRM{
-			Shell: wsman.Config{
-				URL: c.scheme() + "://" + address + "/wsman", Auth: auth,
-				Username: a.host.Username, Domain: a.host.Domain, Password: a.host.Secret(),
-				Kerberos:  wsman.Kerberos{KDCs: c.Kdc, Keytab: c.Keytab, CCache: c.Ccache, ConfigFile: c.Krb5Conf},
-				TLS:       wsman.TLS{CAFile: c.CAFile, ServerName: c.TLSServerName, Insecure: c.Insecure},
-				UserAgent: "check_exchange_authcert",
-			},
-			Exchange: c.exchange(host, a),
-		}})
+	var hosts source.Hosts
+	for _, name := range c.Hostname {
+		host := source.Host{Name: name}
+		for _, via := range c.Via {
+			way, err := c.way(via, name, a, now)
+			if err != nil {
+				return nil, err
+			}
+			host.Ways = append(host.Ways, way)
+		}
+		hosts = append(hosts, host)
 	}
 	return hosts, nil
+}
+
+// way is one way to ask a host.
+func (c *connection) way(via, host string, a accounts, now time.Time) (source.Way, error) {
+	if via == "winrm" {
+		address := net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(c.port()))
+		return source.Way{Name: via, Address: address, Source: source.WinRM{
+			Shell:    c.conversation(c.scheme()+"://"+address+"/wsman", a.host, c.auth(a.host.Username)),
+			Exchange: c.exchange(host, a),
+		}}, nil
+	}
+	endpoint := strings.ReplaceAll(cmp.Or(c.ExchangeURL, c.scheme()+"://{host}/PowerShell/"), "{host}", host)
+	parsed, err := url.Parse(endpoint)
+	if err != nil || parsed.Host == "" {
+		return source.Way{}, errors.New("--exchange-url: want http://{host}/PowerShell/ or https://{host}/PowerShell/")
+	}
+	port := cmp.Or(parsed.Port(), map[string]string{"http": "80", "https": "443"}[parsed.Scheme])
+	return source.Way{Name: via, Address: net.JoinHostPort(parsed.Hostname(), port), Source: source.Remoting{
+		Endpoint: c.conversation(endpoint, a.exchange, c.auth(a.exchange.Username)), Now: now,
+	}}, nil
+}
+
+// conversation is how one URL is talked to as one account.
+func (c *connection) conversation(url string, account source.Credentials, auth wsman.Auth) wsman.Config {
+	config := wsman.Config{
+		URL: url, Auth: auth, Username: account.Username, Domain: account.Domain, Password: account.Secret(),
+		Kerberos:  wsman.Kerberos{KDCs: c.Kdc, ConfigFile: c.Krb5Conf},
+		TLS:       wsman.TLS{CAFile: c.CAFile, ServerName: c.TLSServerName, Insecure: c.Insecure},
+		UserAgent: "check_exchange_authcert",
+	}
+	if !account.HasPassword() {
+		config.Kerberos.Keytab, config.Kerberos.CCache = c.Keytab, c.Ccache
+	}
+	return config
 }
 
 // auth chooses by the user's name unless the way is given.

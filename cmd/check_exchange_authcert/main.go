@@ -45,29 +45,28 @@ func (p program) run(ctx context.Context) int {
 // answer writes the answer to out. A panic is UNKNOWN, and what it carried
 // stays inside: it may hold data.
 func (p program) answer(ctx context.Context, out *bytes.Buffer) (code int) {
+	name, _ := outputIn(p.args)
 	defer func() {
 		if recover() != nil {
-			out.Reset()
-			code = unknown(out, "internal error; please report it with the arguments of this call")
+			code = formByName(name).refuse(out, "internal error; please report it with the arguments of this call")
 		}
 	}()
+	args, err := p.arguments(ctx)
+	name, _ = outputIn(args)
 	var c cli
-	done, err := c.parse(p.args, p.env, out)
+	var done bool
+	if err == nil {
+		done, err = c.parse(args, p.env, out)
+	}
 	switch {
 	case err != nil:
-		return unknown(out, fmt.Sprintf("%v (--help shows the options)", err))
+		return formByName(name).refuse(out, fmt.Sprintf("%v (--help shows the options)", err))
 	case done:
 		return authcert.Unknown.Code()
 	case c.ListFindings:
 		return listFindings(out)
 	case c.Print != "":
-		return printEmbedded(out, c.Print)
+		return printDefinition(out, c.Print)
 	}
 	return p.check(ctx, &c, out)
-}
-
-// unknown writes the one line of an answer that no check stands behind.
-func unknown(out io.Writer, why string) int {
-	fmt.Fprintf(out, "%s - %s\n", authcert.Unknown, oneLine(why))
-	return authcert.Unknown.Code()
 }

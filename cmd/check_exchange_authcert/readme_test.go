@@ -22,10 +22,10 @@ func TestReadme(t *testing.T) {
 	}
 	text := string(data)
 	want := text
-	t.Setenv("COLUMNS", "120") // how wide the README shows the help
+	t.Setenv("COLUMNS", "160") // how wide the README shows the help
 	_, help := call(t, nil, "--help")
 	want = fill(t, want, "help", "```\n"+help+"```")
-	_, example := call(t, nil, "--snapshot", "../../testdata/snapshots/trouble.json", "--timeout", "30")
+	_, example := call(t, nil, "--snapshot", "../../testdata/snapshots/expiring.json")
 	want = fill(t, want, "example", "```\n"+trimLines(example)+"```")
 	var catalogue bytes.Buffer
 	if err := render.Catalogue(&catalogue, authcert.Catalogue()); err != nil {

@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -35,7 +32,7 @@ func (p program) check(ctx context.Context, c *cli, out *bytes.Buffer) int {
 		chosen, err = c.crossChecked(chosen)
 	}
 	if err != nil {
-		return unknown(out, explain(err))
+		return formByName(c.Output).refuse(out, explain(err))
 	}
 	facts := &keeper{Source: chosen}
 	result := plugin.Check(ctx, facts, c.policy(), at)
@@ -43,11 +40,7 @@ func (p program) check(ctx context.Context, c *cli, out *bytes.Buffer) int {
 		result.Notes = append(result.Notes, save(c.Save, facts.snap.Load()))
 	}
 	result.Metrics = append(result.Metrics, authcert.Metric{Name: "time", Value: p.now().Sub(start).Seconds(), Unit: "s"})
-	if err := write(out, c, result); err != nil {
-		out.Reset()
-		return unknown(out, fmt.Sprintf("writing the answer: %v", err))
-	}
-	return result.StatusCode
+	return formByName(c.Output).answer(out, result, c.Verbose)
 }
 
 // explain adds to an error what to do about it, where that is known.
@@ -59,13 +52,6 @@ func explain(err error) string {
 	return fmt.Sprintf("%s: %v. %s", problem.Stage, problem, problem.Hint)
 }
 
-func write(out io.Writer, c *cli, result authcert.Result) error {
-	if c.Output == "json" {
-		return render.JSON(out, result)
-	}
-	return render.Nagios(out, result, c.Verbose)
-}
-
 // source is where the command line says the facts are.
 func (p program) source(c *cli) (plugin.Source, error) {
 	if c.Snapshot != "" {
@@ -73,7 +59,7 @@ func (p program) source(c *cli) (plugin.Source, error) {
 	}
 	if len(c.Published) > 0 {
 		roots, err := source.ReadRoots(c.CAFile)
-		return source.Published{Hosts: c.Published, Roots: roots, Now: p.now}, err
+		return source.Published{Hosts: c.Published, Roots: roots, Now: p.now()}, err
 	}
 	account, err := c.account(p.env)
 	if err != nil {
@@ -82,22 +68,7 @@ func (p program) source(c *cli) (plugin.Source, error) {
 	if c.Local {
 		return source.PowerShell{Exchange: c.exchange("", account), Hide: secretVariables}, nil
 	}
-	return c.hosts(account)
-}
-
-// embedded are the files that the program carries, by the name that --print
-// knows.
-var embedded = map[string]func() string{
-	"collector": source.Collector,
-}
-
-func printEmbedded(out io.Writer, name string) int {
-	content, known := embedded[name]
-	if !known {
-		return unknown(out, fmt.Sprintf("--print %s: known are %s", name, strings.Join(slices.Sorted(maps.Keys(embedded)), ", ")))
-	}
-	fmt.Fprint(out, content())
-	return authcert.OK.Code()
+	return c.hosts(account, p.now())
 }
 
 func listFindings(out io.Writer) int {

@@ -2,9 +2,8 @@ package authcert
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // Windows names certificates by SHA-1, and setup signs the Auth Certificate with it
+	"crypto/sha1" //nolint:gosec // Windows names certificates by SHA-1
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -55,16 +54,13 @@ func (p parser) parse(der []byte) *x509Cert {
 // foreignSignature tells whether the certificate's own key is known not to have
 // made its signature. That costs more than parsing the certificate, so only the
 // current Auth Certificate is asked; the others count as self-signed when they
-// are self-issued, which is how Microsoft's scripts decide. What the standard
-// library refuses to verify, for its hash or its key, is not known.
+// are self-issued, which is how Microsoft's scripts decide. CheckSignature takes
+// SHA-1 too, with which Exchange setup signs; what it refuses to verify, for
+// its hash or its key, is not known.
 func (c *x509Cert) foreignSignature() bool {
 	key, isRSA := c.PublicKey.(*rsa.PublicKey)
 	if isRSA && key.N.BitLen() < leastVerified {
 		return false
-	}
-	if isRSA && c.SignatureAlgorithm == x509.SHA1WithRSA { // crypto/x509 refuses it, and setup signs with it
-		sum := sha1.Sum(c.RawTBSCertificate) //nolint:gosec // see above
-		return rsa.VerifyPKCS1v15(key, crypto.SHA1, sum[:], c.Signature) != nil
 	}
 	err := c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
 	var insecure x509.InsecureAlgorithmError

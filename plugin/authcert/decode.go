@@ -143,7 +143,7 @@ func explainType(e *json.UnmarshalTypeError, err error) error {
 	switch {
 	case e.Field != "":
 		where = fmt.Sprintf("in %q", e.Field)
-	case err != error(e):
+	case err.Error() != e.Error(): // it was wrapped with the name of its kind
 		what, _, _ := strings.Cut(err.Error(), ":")
 		where = "for " + what
 	}
@@ -165,12 +165,12 @@ func jsonKind(t reflect.Type) string {
 // article turns the decoder's name of a JSON value into words: "array" is "a
 // list", "bool" is "true or false".
 func article(value string) string {
-	switch {
-	case value == "array":
+	switch value {
+	case "array":
 		return "a list"
-	case value == "object":
+	case "object":
 		return "an object"
-	case value == "bool":
+	case "bool":
 		return "true or false"
 	}
 	return "a " + value

@@ -40,7 +40,21 @@ type spec struct {
 	dc       string // a domain component in the subject
 }
 
+// made keeps the certificates that were made: signing is slow, and the same
+// spec always means the same certificate.
+var made sync.Map
+
 func (s spec) der(t testing.TB) []byte {
+	t.Helper()
+	if der, found := made.Load(s); found {
+		return der.([]byte)
+	}
+	der := s.sign(t)
+	made.Store(s, der)
+	return der
+}
+
+func (s spec) sign(t testing.TB) []byte {
 	t.Helper()
 	if s.subject == "" {
 		s.subject = "Microsoft Exchange Server Auth Certificate"

@@ -70,6 +70,9 @@ func (f *facts) certificateNotes(add func(string, ...any)) {
 
 // evidenceNotes say what was not looked at.
 func (f *facts) evidenceNotes(add func(string, ...any)) {
+	for _, tried := range f.Origin.Tried {
+		add("asked %s via %s, after this failed: %s", f.Origin.Host, f.Origin.Kind, tried)
+	}
 	for i := range f.Errors {
 		p := &f.Errors[i]
 		if p.Stage == StageServers || p.Stage == StageEntra || (p.Stage == StageAuthConfig && f.AuthConfig == nil) {

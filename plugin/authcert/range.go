@@ -30,7 +30,7 @@ func ParseDaysRange(text string) (Range, error) {
 	lower, upper, isRange := strings.Cut(body, ":")
 	switch {
 	case lower == "" && upper == "", lower == "~" && !isRange:
-		return Range{}, fmt.Errorf("range %q: want a number of days, as in 60, or [@]start:end, as in 60:", text)
+		return Range{}, fmt.Errorf("range %q: want a number of days, as in 60, or [@]start:end, as in 60:90", text)
 	case !isRange && strings.HasPrefix(lower, "-"):
 		return Range{}, fmt.Errorf("range %q: a number of days is not negative (a range may be: %q)", text, lower+":")
 	case !isRange && inside:

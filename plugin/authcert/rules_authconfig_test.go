@@ -80,6 +80,12 @@ func TestRolloverOverdue(t *testing.T) {
 		{name: "24 hours ago", change: next(in(200), now.Add(-overdueAfter))},
 		{name: "a second more", change: next(in(200), now.Add(-overdueAfter-time.Second)), want: is(Warning), words: []string{"overdue for 24 hours", "2026-11-22 11:59", "AuthAdmin"}},
 		{name: "three days ago", change: next(in(200), in(-3)), want: is(Warning), words: []string{"overdue for 3 days"}},
+		{name: "current nowhere to be seen", change: func(o *org) {
+			next(in(200), in(-3))(o)
+			for i := range o.Servers {
+				o.drop(i, o.currentThumbprint())
+			}
+		}, want: []verdict{{"current-missing", Critical, ""}, {"rollover-overdue", Warning, ""}}},
 		{name: "30 days left", change: next(in(30), in(-3)), want: []verdict{{"current-expiring", Warning, ""}, {"rollover-overdue", Warning, ""}}},
 		{name: "less", change: next(in(30).Add(-time.Second), in(-3)), want: []verdict{{"current-expiring", Critical, ""}, {"rollover-overdue", Critical, ""}}},
 	})

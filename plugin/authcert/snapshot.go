@@ -27,6 +27,8 @@ type Origin struct {
 	Kind string `json:"kind"`           // the source: "winrm", "clixml", "snapshot", …
 	Host string `json:"host,omitempty"` // the server that was asked
 	Via  string `json:"via,omitempty"`  // the way that worked: "exchange", "snapin", …
+	// Tried are the hosts and ways that were tried before in vain, and why.
+	Tried []string `json:"tried,omitempty"`
 }
 
 // AuthConfig is what Get-AuthConfig shows.

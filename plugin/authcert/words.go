@@ -71,14 +71,6 @@ func enumerate(names []string, most int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
-// upperFirst turns a brief into a sentence's beginning.
-func upperFirst(text string) string {
-	if text == "" {
-		return ""
-	}
-	return strings.ToUpper(text[:1]) + text[1:]
-}
-
 func lines(all []string) string { return strings.Join(all, "\n") }
 
 // quote writes text as one PowerShell string that is inert whatever is in it:

@@ -31,6 +31,7 @@ var forms = []struct {
 	{"nagios-v.txt", func(w io.Writer, r authcert.Result) error { return render.Nagios(w, r, 1) }},
 	{"nagios-vv.txt", func(w io.Writer, r authcert.Result) error { return render.Nagios(w, r, 2) }},
 	{"json", render.JSON},
+	{"zabbix.json", render.Zabbix},
 }
 
 // results are the bundled snapshots, judged, and one answer without facts.

@@ -21,21 +21,23 @@ var makeSnapshots = flag.Bool("make-snapshots", false, "make the bundled snapsho
 
 const snapshotFolder = "../../testdata/snapshots"
 
-// judgedAt is when the bundled snapshots are judged: a minute after they were
-// taken.
+// takenAt is when the bundled snapshots were taken; they are judged a minute
+// later.
 var (
 	takenAt  = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	judgedAt = takenAt.Add(time.Minute)
 )
 
-func day(n int) time.Time { return takenAt.AddDate(0, 0, n).Add(6 * time.Hour) }
-
 // contoso makes the organizations of the bundled snapshots. Keys are thrown
 // away once their certificate is signed.
 type contoso struct {
 	t             *testing.T
+	taken         time.Time // when the snapshot was
 	current, next authcert.Certificate
 }
+
+// day is n days and some hours after the snapshot.
+func (c contoso) day(n int) time.Time { return c.taken.AddDate(0, 0, n).Add(6 * time.Hour) }
 
 func (c contoso) certificate(subject string, to time.Time, services ...string) authcert.Certificate {
 	c.t.Helper()
@@ -63,8 +65,8 @@ func (c contoso) certificate(subject string, to time.Time, services ...string) a
 }
 
 func (c contoso) server(name string, certificates ...authcert.Certificate) authcert.Server {
-	transport := c.certificate(name, day(900), "IIS", "SMTP")
-	wmsvc := c.certificate("WMSvc-SHA2-"+strings.ToUpper(name), day(2500))
+	transport := c.certificate(name, c.day(900), "IIS", "SMTP")
+	wmsvc := c.certificate("WMSvc-SHA2-"+strings.ToUpper(name), c.day(2500))
 	return authcert.Server{
 		FQDN: name + ".contoso.com", AdminDisplayVersion: "Version 15.2 (Build 2562.17)", Site: "Berlin", Role: "mailbox",
 		InternalTransportCertificateThumbprint: authcert.ThumbprintOf(transport.RawData),
@@ -75,10 +77,10 @@ func (c contoso) server(name string, certificates ...authcert.Certificate) authc
 // organization has four servers with current and next on each.
 func (c contoso) organization() *authcert.Snapshot {
 	snap := &authcert.Snapshot{
-		Schema: authcert.Schema, TakenAt: authcert.At(takenAt), Origin: authcert.Origin{Kind: "winrm", Host: "ex01.contoso.com", Via: "exchange"},
+		Schema: authcert.Schema, TakenAt: authcert.At(c.taken), Origin: authcert.Origin{Kind: "winrm", Host: "ex01.contoso.com", Via: "exchange"},
 		AuthConfig: &authcert.AuthConfig{
 			CurrentCertificateThumbprint: authcert.ThumbprintOf(c.current.RawData), ServiceName: authcert.ExchangeServiceName,
-			WhenChangedUTC: authcert.At(day(-20)), OriginatingServer: "dc01.contoso.com",
+			WhenChangedUTC: authcert.At(c.day(-20)), OriginatingServer: "dc01.contoso.com",
 		},
 		Hybrid: &authcert.Hybrid{Configured: new(true), DedicatedApp: new(true)},
 	}
@@ -96,9 +98,9 @@ func (c contoso) organization() *authcert.Snapshot {
 const authSubject = "Microsoft Exchange Server Auth Certificate"
 
 func (c contoso) with(current, next int) contoso {
-	c.current = c.certificate(authSubject, day(current))
+	c.current = c.certificate(authSubject, c.day(current))
 	if next != 0 {
-		c.next = c.certificate(authSubject, day(next))
+		c.next = c.certificate(authSubject, c.day(next))
 	}
 	return c
 }
@@ -109,7 +111,7 @@ func (c contoso) expiring() *authcert.Snapshot { return c.with(45, 0).organizati
 
 func (c contoso) rollover() *authcert.Snapshot {
 	snap := c.with(29, 1826).organization()
-	snap.AuthConfig.NextCertificateEffectiveDate = authcert.At(day(8))
+	snap.AuthConfig.NextCertificateEffectiveDate = authcert.At(c.day(8))
 	return snap
 }
 
@@ -117,7 +119,7 @@ func (c contoso) rollover() *authcert.Snapshot {
 func (c contoso) trouble() *authcert.Snapshot {
 	c = c.with(-4, 1800)
 	snap := c.organization()
-	snap.AuthConfig.NextCertificateEffectiveDate = authcert.At(day(4))
+	snap.AuthConfig.NextCertificateEffectiveDate = authcert.At(c.day(4))
 	snap.Servers[1] = authcert.Server{FQDN: "ex02.contoso.com", AdminDisplayVersion: "Version 15.2 (Build 2562.17)", Role: "mailbox",
 		Error: &authcert.Problem{Stage: authcert.StageCertificate, Reason: authcert.Unreachable, Message: "the RPC server is unavailable"}}
 	snap.Servers[2] = c.server("ex03", c.next)
@@ -126,7 +128,7 @@ func (c contoso) trouble() *authcert.Snapshot {
 }
 
 func (c contoso) unknown() *authcert.Snapshot {
-	snap := &authcert.Snapshot{Schema: authcert.Schema, TakenAt: authcert.At(takenAt), Origin: authcert.Origin{Kind: "winrm", Host: "ex01.contoso.com"}}
+	snap := &authcert.Snapshot{Schema: authcert.Schema, TakenAt: authcert.At(c.taken), Origin: authcert.Origin{Kind: "winrm", Host: "ex01.contoso.com"}}
 	snap.Errors = append(snap.Errors, authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.AccessDenied, Message: "the account may not run Get-AuthConfig"},
 		authcert.Problem{Stage: authcert.StageServers, Reason: authcert.AccessDenied, Message: "the account may not run Get-ExchangeServer"})
 	return snap
@@ -135,7 +137,7 @@ func (c contoso) unknown() *authcert.Snapshot {
 // hostile has every text that comes from outside chosen by an attacker.
 func (c contoso) hostile() *authcert.Snapshot {
 	const evil = "x'; Remove-Mailbox -Identity \u2019*\u2019 | current_days=9999;1;1\n\x1b[2J<script>alert(1)</script>\u202e\x00\r\nOK - fine"
-	c.current = c.certificate(evil, day(3))
+	c.current = c.certificate(evil, c.day(3))
 	snap := c.organization()
 	for i := range snap.Servers {
 		snap.Servers[i].FQDN = evil + string(rune('a'+i))
@@ -153,7 +155,7 @@ func TestMakeSnapshots(t *testing.T) {
 	if !*makeSnapshots {
 		t.Skip("the bundled snapshots are made anew only with -make-snapshots")
 	}
-	c := contoso{t: t}
+	c := contoso{t: t, taken: takenAt}
 	for name, snap := range map[string]*authcert.Snapshot{
 		"healthy": c.healthy(), "expiring": c.expiring(), "rollover": c.rollover(),
 		"trouble": c.trouble(), "unknown": c.unknown(), "hostile": c.hostile(),

@@ -77,9 +77,9 @@ func atOnce(n, most int, visit func(int)) {
 // Exchange needs after its application pools were recycled.
 const longestAnswer = 15 * time.Second
 
-// share is how long one of many servers may take: some that hang must leave
+// perServer is how long one of many servers may take: some that hang must leave
 // time for the others.
-func share(ctx context.Context) time.Duration {
+func perServer(ctx context.Context) time.Duration {
 	if end, limited := ctx.Deadline(); limited {
 		return min(longestAnswer, time.Until(end)/3)
 	}

@@ -5,7 +5,7 @@
 # takes comments and indentation off before it sends the script, which has to fit into one command line.
 #
 # By hand or as a scheduled task (the account needs View-Only Organization Management, or is SYSTEM on an Exchange server):
-#   cmd /c powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -File collect.ps1 > C:\authcert.txt
+#   cmd /c "powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -File collect.ps1 > new.txt && move /y new.txt authcert.txt"
 #
 # Standard input, if there is any: one line, the base64 form of UTF-8 "key=value" lines. The password is never printed.
 #   nonce     8 to 64 hexadecimal digits to stand in the markers; they say "local" when nothing was read
@@ -34,7 +34,7 @@ $ProgressPreference = $WarningPreference = 'SilentlyContinue'
 $reasons = [ordered]@{
     'timeout' = 'Timeout|TimedOut|Canceled|#80338(029|126)|#800705B4'
     'throttled' = 'OverBudget|Throttl|Limits|Quota|ResourceBusy|#803381A[4-6]'
-    'access-denied' = 'Unauthorized|Security|AuthenticationE|Authoriz|Denied|CommandNotFound|#(0000|8007)(0005|05(1F|2[0EF]|3[0-3])|077[35])|#800903(0C|22)|#80338(0E[245]|10[CE])'
+    'access-denied' = 'Unauthorized|Security|AuthenticationError|Authoriz|Denied|CommandNotFound|#(0000|8007)(0005|05(1F|2[0EF]|3[0-3])|077[35])|#800903(0C|22)|#80338(0E[245]|10[CE])'
     'not-found' = '(?<!Host)NotFound|#80338(002|03B|113)'
     'unreachable' = 'Socket|Rpc|Connect|Network|Unavailable|ServerDown|OpenError|Trans|#80090(303|311)|#800706BA'
     'unsupported' = 'NotSupp|NotImpl|NotInst|SnapIn|PSArgument'
@@ -67,7 +67,7 @@ function Now { $clock.Elapsed.TotalSeconds }
 function Remaining { [double]$p.deadline - (Now) }
 
 # Seconds that one wait may take.
-function Patience { [Math]::Max(0, [Math]::Min([double]$p.timeout, (Remaining))) }
+function Patience { [Math]::Max(0.0, [Math]::Min([double]$p.timeout, (Remaining))) }
 
 function GiveUp($message) { throw [TimeoutException]::new($message) }
 
@@ -93,7 +93,7 @@ function NewExchange {
     $info = [Management.Automation.Runspaces.WSManConnectionInfo]::new([uri]$p.url, 'http://schemas.microsoft.com/powershell/Microsoft.Exchange', $p.credential)
     $info.AuthenticationMechanism = $p.auth
     $info.SkipCACheck = $info.SkipCNCheck = $info.SkipRevocationCheck = $p.tls -eq 'insecure'
-    $info.CancelTimeout = 5000
+    $info.CancelTimeout = 1000
     [runspacefactory]::CreateRunspace($info)
 }
 
@@ -246,12 +246,12 @@ function ReadServed($entries) {
             @{ entry = $entry; port = $port; client = $client; task = $client.ConnectAsync($entry.fqdn, $port) }
         }
     })
-    $until = (Now) + [Math]::Min(4, (Remaining))
+    $until = (Now) + [Math]::Min(4.0, (Remaining))
     foreach ($try in $tries) {
         $seen = @{ port = $try.port }
         $tls = $null
         try {
-            if (-not $try.task.Wait([int](1000 * [Math]::Max(0, $until - (Now)))) -or (Remaining) -le 0) { GiveUp 'no connection in time' }
+            if (-not $try.task.Wait([int](1000 * [Math]::Max(0.0, $until - (Now)))) -or (Remaining) -le 0) { GiveUp 'no connection in time' }
             $tls = [Net.Security.SslStream]::new($try.client.GetStream(), $false, { $true })
             $tls.AuthenticateAsClient($try.entry.fqdn, $null, 'Tls, Tls11, Tls12', $false)
             $seen.rawData = $tls.RemoteCertificate.GetRawCertData()

@@ -121,6 +121,10 @@ func readCertificate(o *clixml.Object) authcert.Certificate {
 		cert.Services = authcert.ParseServices(names)
 		return cert
 	}
+	if bits, ok := services.Int(); ok {
+		cert.Services = servicesOf(bits)
+		return cert
+	}
 	if services.IsNil() {
 		return cert
 	}
@@ -131,6 +135,19 @@ func readCertificate(o *clixml.Object) authcert.Certificate {
 		}
 	}
 	return cert
+}
+
+// allowedServices are the bits of Services, where it comes as a number.
+var allowedServices = []string{"IMAP", "POP", "UM", "IIS", "SMTP", "Federation", "UMCallRouter"}
+
+func servicesOf(bits int64) authcert.Services {
+	services := authcert.Services{}
+	for i, name := range allowedServices {
+		if bits>>i&1 == 1 {
+			services = append(services, name)
+		}
+	}
+	return services
 }
 
 func problems(objects []*clixml.Object) []authcert.Problem {

@@ -100,7 +100,7 @@ func (p collectorParams) line() (string, error) {
 	case !nonceForm.MatchString(p.Nonce):
 		return "", errors.New("the collector's nonce is not 8 to 64 hexadecimal digits")
 	case !known:
-		return "", fmt.Errorf("Exchange's PowerShell endpoint cannot be asked with authentication %q", p.Auth)
+		return "", fmt.Errorf("authentication %q is not for Exchange's PowerShell endpoint", p.Auth)
 	case mechanism == "Basic" && (p.Insecure || !strings.HasPrefix(strings.ToLower(p.URL), "https://")):
 		return "", errors.New("basic authentication needs https with a verified certificate")
 	}

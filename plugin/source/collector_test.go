@@ -20,8 +20,9 @@ const testNonce = "0123456789abcdef0123456789abcdef"
 func wrap(nonce string, document []byte) string {
 	var zipped bytes.Buffer
 	w := gzip.NewWriter(&zipped)
-	w.Write(document) // a bytes.Buffer does not fail
-	w.Close()
+	if _, err := w.Write(document); err != nil || w.Close() != nil {
+		panic("a bytes.Buffer does not fail")
+	}
 	return frame(nonce, zipped.Bytes())
 }
 
@@ -160,8 +161,8 @@ func TestCollected(t *testing.T) {
 	document := []byte("<Objs>" + strings.Repeat("zürich", 100) + "</Objs>")
 	good := wrap(testNonce, document)
 	bomb := make([]byte, maxCollected+1)
-	unfinished := good[:strings.Index(good, "-----END")]
-	short := good[:len(good)/2] + good[strings.Index(good, "\r\n-----END"):]
+	unfinished, end, _ := strings.Cut(good, "-----END")
+	short := good[:len(good)/2] + "\r\n-----END" + end
 	table := []struct {
 		name, stdout, stderr, nonce string
 		fails                       string // a part of the error; "" means the document is found

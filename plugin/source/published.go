@@ -26,14 +26,14 @@ type Published struct {
 	// holds no secret, and servers are asked by names that their certificate
 	// seldom has.
 	Roots *x509.CertPool
-	Now   func() time.Time
+	Now   time.Time // when it is asked
 }
 
 // Snapshot asks all servers. Those that do not tell are listed with their
 // problem.
 func (p Published) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 	snap := &authcert.Snapshot{
-		Schema: authcert.Schema, TakenAt: authcert.At(p.Now()), Origin: authcert.Origin{Kind: authcert.KindPublished},
+		Schema: authcert.Schema, TakenAt: authcert.At(p.Now), Origin: authcert.Origin{Kind: authcert.KindPublished},
 	}
 	seen := map[string]bool{}
 	var addresses []string
@@ -121,7 +121,7 @@ const (
 func askPublished(ctx context.Context, addresses []string, roots *x509.CertPool, dial dialer) []*authcert.Published {
 	client := metadataClient(roots, dial)
 	defer client.CloseIdleConnections()
-	limit := share(ctx)
+	limit := perServer(ctx)
 	found := make([]*authcert.Published, len(addresses))
 	for i := range found {
 		found[i] = &authcert.Published{Error: &authcert.Problem{Stage: stagePublished, Message: "internal error; please report it"}}

@@ -229,7 +229,7 @@ func TestPublishedSource(t *testing.T) {
 	bad := publisher(t, peerCertificate(t, peerKey(), nil, soon(), "x"), answers(500, ""))
 	_, port, _ := net.SplitHostPort(good)
 	taken := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	source := Published{Hosts: []string{"localhost:" + port, "LOCALHOST:" + port, bad, "[::1]:1"}, Now: func() time.Time { return taken }}
+	source := Published{Hosts: []string{"localhost:" + port, "LOCALHOST:" + port, bad, "[::1]:1"}, Now: taken}
 	snap, err := source.Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -246,7 +246,7 @@ func TestPublishedSource(t *testing.T) {
 		t.Errorf("origin %+v at %s", snap.Origin, snap.TakenAt)
 	}
 	for _, host := range []string{"", "https://ex01.contoso.com", "user@ex01", ":443"} {
-		if _, err := (Published{Hosts: []string{host}, Now: time.Now}).Snapshot(t.Context()); err == nil {
+		if _, err := (Published{Hosts: []string{host}, Now: taken}).Snapshot(t.Context()); err == nil {
 			t.Errorf("%q is taken for a host", host)
 		}
 	}

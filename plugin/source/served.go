@@ -29,7 +29,7 @@ type CheckTLS struct {
 // name (SNI) and without: they may be bound to different certificates.
 func (c CheckTLS) Look(ctx context.Context, snap *authcert.Snapshot) func(*authcert.Snapshot) {
 	names := asked(snap, c.Concerns)
-	limit := share(ctx)
+	limit := perServer(ctx)
 	found := make([][]authcert.Served, len(names))
 	atOnce(len(names), mostAtOnce, func(i int) {
 		ctx, cancel := context.WithTimeout(ctx, limit)

@@ -14,8 +14,8 @@ import (
 	"check_exchange_authcert/plugin/authcert"
 )
 
-// listen hands every connection to a peer.
-func listen(t testing.TB, peer func(net.Conn)) (address string) {
+// peerAt hands every connection to a peer.
+func peerAt(t testing.TB, peer func(net.Conn)) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -107,9 +107,9 @@ func TestServed(t *testing.T) {
 		{"filtered", nil, []string{"444 timeout"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			hosts := network{"ex01.contoso.com:443": listen(t, site(&front, &front, nil)), "ex01.contoso.com:444": filtered}
+			hosts := network{"ex01.contoso.com:443": peerAt(t, site(&front, &front, nil)), "ex01.contoso.com:444": filtered}
 			if row.peer != nil {
-				hosts["ex01.contoso.com:444"] = listen(t, row.peer)
+				hosts["ex01.contoso.com:444"] = peerAt(t, row.peer)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			if row.want[0] == "444 timeout" {
@@ -137,7 +137,7 @@ func TestServed(t *testing.T) {
 }
 
 func TestNobodyListens(t *testing.T) {
-	address := listen(t, hangsUp)
+	address := peerAt(t, hangsUp)
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +184,7 @@ func (broken) Look(context.Context, *authcert.Snapshot) func(*authcert.Snapshot)
 // not to be asked.
 func TestChecksStandAlone(t *testing.T) {
 	front := peerCertificate(t, peerKey(), nil, soon(), "front")
-	address := listen(t, site(&front, &front, nil))
+	address := peerAt(t, site(&front, &front, nil))
 	hosts := network{"ex01:443": address, "ex01:444": address, "ex02:443": address, "ex02:444": address}
 	snap := servers("ex01", "EX01", "ex02", unnamed, "")
 	concerns := func(s *authcert.Server) bool { return s.FQDN != "ex02" }

@@ -34,6 +34,10 @@ const wayBack = 2 * time.Second
 // Snapshot opens a shell, runs the collector and reads its answer. The shell is
 // deleted whatever happens, within a second after the context has ended.
 func (w WinRM) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
+	if !w.Exchange.Account.HasPassword() {
+		return nil, &authcert.Problem{Stage: "preparing WinRM", Reason: authcert.Unsupported, Message: "a ticket does not go further than the host, and from there Exchange is asked",
+			Hint: "Name an account with a password for that with --exchange-credentials, or ask with --via exchange"}
+	}
 	args, err := collectorArgs(windowsPowerShell)
 	if err != nil {
 		return nil, err
@@ -71,7 +75,7 @@ func (e Exchange) params(ctx context.Context, kind, nonce string) collectorParam
 	if end, ok := ctx.Deadline(); ok {
 		left := time.Until(end)
 		p.Deadline = max(left-wayBack, left/2)
-		p.Timeout = p.Deadline
+		p.Timeout = p.Deadline / 3 // one server that hangs leaves time for the others
 	}
 	return p
 }
@@ -84,31 +88,37 @@ func newNonce() string {
 
 // problem names the host and the step in the conversation's error.
 func (w WinRM) problem(step string, err error) error {
-	var failed *wsman.Error
-	if !errors.As(err, &failed) {
-		return &authcert.Problem{Stage: cmp.Or(step, "asking "+w.Shell.URL), Reason: authcert.Malformed, Message: err.Error()}
-	}
-	problem := &authcert.Problem{Stage: stageWords[failed.Stage], Reason: authcert.Reason(failed.Reason), Message: failed.Err.Error(), Hint: failed.Hint}
-	if step != "" && (failed.Stage == wsman.StageSend || failed.Stage == wsman.StageReceive) {
-		problem.Stage = step
-	}
-	problem.Stage += " (" + w.Shell.URL + ")"
+	problem := conversationProblem("WinRM", w.Shell.URL, step, err)
 	if hint := faultHint(err); hint != "" {
 		problem.Hint = hint
 	}
 	return problem
 }
 
-// stageWords spells the stages of a conversation for people.
+// conversationProblem spells a conversation's error for people: what was being done there, and its words.
+func conversationProblem(service, url, step string, err error) *authcert.Problem {
+	var failed *wsman.Error
+	if !errors.As(err, &failed) {
+		return &authcert.Problem{Stage: cmp.Or(step, "asking "+url), Reason: authcert.Malformed, Message: err.Error()}
+	}
+	problem := &authcert.Problem{Stage: strings.ReplaceAll(stageWords[failed.Stage], "%s", service), Reason: authcert.Reason(failed.Reason), Message: failed.Err.Error(), Hint: failed.Hint}
+	if step != "" && (failed.Stage == wsman.StageSend || failed.Stage == wsman.StageReceive) {
+		problem.Stage = step
+	}
+	problem.Stage += " (" + url + ")"
+	return problem
+}
+
+// stageWords spells the stages of a conversation with a service for people.
 var stageWords = map[wsman.Stage]string{
-	wsman.StageConfigure:    "preparing WinRM",
+	wsman.StageConfigure:    "preparing %s",
 	wsman.StageResolve:      "resolving the host",
-	wsman.StageConnect:      "connecting to WinRM",
-	wsman.StageTLS:          "TLS with WinRM",
+	wsman.StageConnect:      "connecting to %s",
+	wsman.StageTLS:          "TLS with %s",
 	wsman.StageKDC:          "getting a Kerberos ticket",
-	wsman.StageAuthenticate: "logging on to WinRM",
-	wsman.StageSend:         "asking WinRM",
-	wsman.StageReceive:      "asking WinRM",
+	wsman.StageAuthenticate: "logging on to %s",
+	wsman.StageSend:         "asking %s",
+	wsman.StageReceive:      "asking %s",
 }
 
 // faultHint says what to check for the faults that administrators meet.

@@ -131,17 +131,21 @@ func (r *remoteShell) hasEnded() bool {
 	return r.ended
 }
 
-// graceful is the context for cleaning up: the check's own while that lasts,
-// then a short one of its own that all of the clean-up shares.
+// graceful is the context for cleaning up, which all of the clean-up shares.
 func (r *remoteShell) graceful() context.Context {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	if r.grace == nil {
-		r.grace, r.release = context.WithCancel(context.WithoutCancel(r.ctx))
-		stop := r.release
-		context.AfterFunc(r.ctx, func() { time.AfterFunc(cleanUp, stop) })
+		r.grace, r.release = withGrace(r.ctx)
 	}
 	return r.grace
+}
+
+// withGrace is a context for cleaning up: it lasts as long as ctx does, and then for cleanUp.
+func withGrace(ctx context.Context) (context.Context, context.CancelFunc) {
+	grace, release := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(cleanUp, release) })
+	return grace, release
 }
 
 // action takes the last part of the message's wsa:Action.

@@ -33,7 +33,7 @@ type cacheEntry struct {
 func (c *ccache) find(service []string, now time.Time) (credential, bool) {
 	for _, e := range c.entries {
 		var t messages.Ticket
-		if e.server.name.Equal(types.PrincipalName{NameString: service}) && e.ends.After(now) && isAES(e.key.KeyType) &&
+		if e.server.name.Equal(types.PrincipalName{NameString: service}) && e.ends.After(now) &&
 			guarded(func() error { return t.Unmarshal(e.ticket) }) == nil {
 			return credential{ticket: t, key: e.key, ends: e.ends}, true
 		}

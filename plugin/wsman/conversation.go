@@ -143,19 +143,12 @@ func (c *Conversation) open(ctx context.Context) error {
 	}
 	if err != nil {
 		c.drop()
-		if !c.loggedOn || accessDenied(err) {
-			c.ended = err
-		}
+		c.ended = err // the first connection is tried once, and so is the only one that may replace it
 		return err
 	}
 	// Basic has no logon of its own: the first answer is its outcome.
 	c.loggedOn = c.loggedOn || c.target.Auth != AuthBasic
 	return nil
-}
-
-func accessDenied(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Reason == ReasonAccessDenied
 }
 
 func (c *Conversation) drop() {

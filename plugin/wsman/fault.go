@@ -3,6 +3,7 @@ package wsman
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -144,7 +145,7 @@ func ParseFault(envelope []byte) (*Fault, error) {
 	decoder := xml.NewDecoder(bytes.NewReader(envelope))
 	for path := 0; ; {
 		token, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("no SOAP body in %d bytes", len(envelope))
 		}
 		if err != nil {

@@ -92,7 +92,7 @@ func exchangeKDC(ctx context.Context, addr string, request []byte) ([]byte, erro
 		return nil, hinted(interrupted(ctx, StageKDC, "connecting to the KDC "+addr, err), hint)
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	message := binary.BigEndian.AppendUint32(nil, uint32(len(request)))
 	if _, err := conn.Write(append(message, request...)); err != nil {

@@ -86,15 +86,11 @@ const gssFlags = 2 | 4 | 8 | 16 | 32
 // request is the first token of the GSS-API mechanism and the authenticator in it.
 func (k *kerberos) request(l *link) (*types.Authenticator, []byte, error) {
 	key := k.held.key
-	etype, err := crypto.GetEtype(key.KeyType)
-	if err != nil {
-		return nil, nil, err
-	}
 	authenticator, err := types.NewAuthenticator(k.source.realm, k.source.client)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := authenticator.GenerateSeqNumberAndSubKey(key.KeyType, etype.GetKeyByteSize()); err != nil {
+	if err := authenticator.GenerateSeqNumberAndSubKey(key.KeyType, keySize(key.KeyType)); err != nil {
 		return nil, nil, err
 	}
 	checksum := binary.LittleEndian.AppendUint32(nil, md5.Size)

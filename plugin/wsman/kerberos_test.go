@@ -3,6 +3,7 @@ package wsman_test
 import (
 	"context"
 	"encoding/base64"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -78,6 +79,10 @@ func TestKerberosCredentials(t *testing.T) {
 			w.config.Username, w.config.Kerberos.KDCs = testUser, nil
 			w.config.Kerberos.ConfigFile = write(t, redHat+"\n[realms]\n "+testRealm+" = {\n  kdc = "+w.realm.KDC()+"\n  auth_to_local_names = {\n   a = b\n  }\n }\n")
 		}, "", "", ""},
+		"another's ticket": {func(t *testing.T, w *world) {
+			w.realm.NonceShift = 1
+			w.config.Kerberos.CCache = w.realm.CCache(t, testUser, "krbtgt/"+testRealm, time.Hour)
+		}, wsman.StageKDC, wsman.ReasonMalformed, "cannot be read"},
 		"locked":      {refuse("preauth", 18), wsman.StageKDC, wsman.ReasonAccessDenied, "locked, disabled"},
 		"expired":     {refuse("preauth", 23), wsman.StageKDC, wsman.ReasonAccessDenied, "the password has expired"},
 		"clock":       {refuse("preauth", 37), wsman.StageKDC, wsman.ReasonAccessDenied, "the clocks differ too much (by "},
@@ -226,25 +231,56 @@ func TestExchangesDialect(t *testing.T) {
 		_, err := w.conversation(t).Do(t.Context(), createShell)
 		check(t, err, wsman.StageAuthenticate, wsman.ReasonUnsupported, "does not offer Negotiate for the kerberos logon, it offers Kerberos")
 		w.config.Scheme = wsman.SchemeKerberos
-		c := w.conversation(t)
-		for range 2 {
-			if _, err := c.Do(t.Context(), createShell); err != nil {
-				t.Error(err)
-			}
+		tr := &transport{conversation: w.conversation(t), ctx: t.Context()}
+		if out, _, _, err := tr.run("hostname", "x"); err != nil || out != "hostname|x" { // with the cookie brought back
+			t.Errorf("got %q, %v", out, err)
 		}
-		if s := w.host.Stats(); s.OpenShells != 2 || s.Logons != 1 {
-			t.Errorf("got %+v, want two shells and one logon", s)
+		if s := w.host.Stats(); s.OpenShells != 0 || s.Logons != 1 {
+			t.Errorf("got %+v, want no shell and one logon", s)
 		}
 	}
 }
 
 func TestNTLMIsNotWeakened(t *testing.T) {
-	for name, flag := range map[string]uint32{"unicode": 1, "sign": 0x10, "seal": 0x20, "extended": 0x80000, "target": 0x800000, "128": 0x20000000, "key": 0x40000000} {
+	for name, flag := range map[string]uint32{"unicode": 1, "sign": 0x10, "seal": 0x20, "extended": 0x80000, "128": 0x20000000, "key": 0x40000000} {
 		w := newWorld(t, wsman.AuthNTLM, wsmantest.Options{ChallengeFlags: flag})
 		_, err := w.conversation(t).Do(t.Context(), createShell)
 		check(t, err, wsman.StageAuthenticate, wsman.ReasonMalformed, "switches off what is needed")
 		if s := w.host.Stats(); s.Requests != 1 {
 			t.Errorf("%s: got %d requests, want the logon to stop after the first", name, s.Requests)
 		}
+	}
+}
+
+func TestAKDCThatAnnouncesTooMuch(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn.Write([]byte{0xff, 0xff, 0xff, 0xff})
+			io.Copy(io.Discard, conn)
+			conn.Close()
+		}
+	}()
+	w := newWorld(t, wsman.AuthKerberos, wsmantest.Options{})
+	w.config.Kerberos.KDCs = []string{l.Addr().String()}
+	_, err = w.conversation(t).Do(t.Context(), createShell)
+	check(t, err, wsman.StageKDC, wsman.ReasonMalformed, "announces an answer of 4294967295 bytes")
+}
+
+func TestATGTForAnotherRequestIsRefused(t *testing.T) {
+	w := newWorld(t, wsman.AuthKerberos, wsmantest.Options{})
+	w.realm.NonceShift = 1
+	_, err := w.conversation(t).Do(t.Context(), createShell)
+	check(t, err, wsman.StageKDC, wsman.ReasonMalformed, "cannot be read")
+	if n := w.realm.Count("tgs"); n != 0 {
+		t.Errorf("got %d requests with that ticket, want 0", n)
 	}
 }

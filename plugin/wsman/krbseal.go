@@ -36,12 +36,20 @@ var aesTypes = []int32{18, 17, 20, 19}
 
 func isAES(id int32) bool { return id >= 17 && id <= 20 }
 
+// keySize is a key's length in bytes. gokrb5's GetKeyByteSize (v8.4.4) says 24 for type 20, whose keys have 32.
+func keySize(id int32) int {
+	if id == 18 || id == 20 {
+		return 32
+	}
+	return 16
+}
+
 func newKerberosSealer(key types.EncryptionKey, acceptor bool, out, in uint64) (*kerberosSealer, error) {
 	e, err := crypto.GetEtype(key.KeyType)
 	if err != nil || !isAES(key.KeyType) {
 		return nil, fmt.Errorf("its key is of the type %d, not AES", key.KeyType)
 	}
-	if len(key.KeyValue) != e.GetKeyByteSize() {
+	if len(key.KeyValue) != keySize(key.KeyType) {
 		return nil, fmt.Errorf("its key has %d bytes", len(key.KeyValue))
 	}
 	return &kerberosSealer{etype: e, key: key.KeyValue, acceptor: acceptor, out: out, in: in}, nil

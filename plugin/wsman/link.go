@@ -116,14 +116,14 @@ func (l *link) close() {
 	l.conn.Close()
 }
 
-// post sends one request and reads the whole answer. After an error the link is broken.
+// post sends one request and reads the whole answer. After an error nothing more may be sent.
 func (l *link) post(ctx context.Context, q request) (*response, error) {
 	stop := context.AfterFunc(ctx, func() {
-		l.conn.SetDeadline(time.Unix(1, 0)) // ends reads and writes that wait; fails only on a closed connection
+		_ = l.conn.SetDeadline(time.Unix(1, 0)) // ends reads and writes that wait; fails only on a closed connection
 	})
 	r, err := l.roundTrip(ctx, q)
-	if !stop() || err != nil {
-		l.broken = true
+	if !stop() {
+		l.broken = true // the deadline may be set already
 	}
 	return r, err
 }
@@ -188,17 +188,13 @@ func readError(err error) error {
 }
 
 func (l *link) readBody(r *http.Response) (*response, error) {
-	tooLarge := fail(StageReceive, ReasonMalformed, "", "an answer of more than %d bytes", maxBody)
-	if r.ContentLength > maxBody {
-		return nil, tooLarge
-	}
 	l.limit.N = 2*maxBody + maxHeader // room for what chunks add
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
 		return nil, readError(err)
 	}
 	if len(body) > maxBody {
-		return nil, tooLarge
+		return nil, fail(StageReceive, ReasonMalformed, "", "an answer of more than %d bytes", maxBody)
 	}
 	return &response{status: r.StatusCode, header: r.Header, body: body, closing: r.Close}, nil
 }

@@ -85,20 +85,19 @@ func (n *ntlm) question(r *response) ([]byte, error) {
 
 // Flags of MS-NLMP 2.2.2.5.
 const (
-	ntlmUnicode    = 1 << 0
-	ntlmSign       = 1 << 4
-	ntlmSeal       = 1 << 5
-	ntlmExtended   = 1 << 19
-	ntlmTargetInfo = 1 << 23
-	ntlm128        = 1 << 29
-	ntlmKeyExch    = 1 << 30
+	ntlmUnicode  = 1 << 0
+	ntlmSign     = 1 << 4
+	ntlmSeal     = 1 << 5
+	ntlmExtended = 1 << 19
+	ntlm128      = 1 << 29
+	ntlmKeyExch  = 1 << 30
 )
 
 func checkChallenge(token []byte, sealing bool) error {
 	if len(token) < 48 || string(token[:8]) != "NTLMSSP\x00" || binary.LittleEndian.Uint32(token[8:]) != 2 {
 		return errors.New("not a challenge message")
 	}
-	need := uint32(ntlmUnicode | ntlmExtended | ntlmTargetInfo)
+	need := uint32(ntlmUnicode | ntlmExtended)
 	if sealing {
 		need |= ntlmSign | ntlmSeal | ntlm128 | ntlmKeyExch
 	}

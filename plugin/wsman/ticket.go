@@ -47,7 +47,7 @@ func (s *ticketSource) serviceTicket(ctx context.Context) (credential, error) {
 	var err error
 	if s.cache != nil {
 		if held, ok := s.cache.find(s.service.NameString, time.Now()); ok {
-			return held, nil
+			return held, s.usable(held)
 		}
 		granting, err = s.cache.granting(s.realm, time.Now())
 	} else {

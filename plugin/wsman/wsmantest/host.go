@@ -92,6 +92,10 @@ type Interference struct {
 	Body        []byte
 	// Mangle changes the bytes of the ordinary answer's body before they are sent.
 	Mangle func([]byte) []byte
+	// Early sends an answer with status 103 before the ordinary one.
+	Early bool
+	// Close ends the connection behind the ordinary answer.
+	Close bool
 	// Clear sends the ordinary answer without encryption.
 	Clear bool
 }
@@ -143,7 +147,7 @@ func Start(t testing.TB, o Options) *Host {
 	h.server = httptest.NewUnstartedServer(h)
 	h.server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that refuse the certificate are part of the tests
 	h.server.Listener = &listener{Listener: h.server.Listener, host: h}
-	h.server.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+	h.server.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, peerKey{}, &peer{tls: o.TLS})
 	}
 	if o.TLS {

@@ -244,6 +244,12 @@ func (h *Host) write(w http.ResponseWriter, p *peer, status int, envelope []byte
 	if i != nil && i.Mangle != nil {
 		envelope = i.Mangle(envelope)
 	}
+	if i != nil && i.Early {
+		w.WriteHeader(http.StatusEarlyHints)
+	}
+	if i != nil && i.Close {
+		w.Header().Set("Connection", "close")
+	}
 	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(status)
 	w.Write(envelope)

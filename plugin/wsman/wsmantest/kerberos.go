@@ -99,6 +99,9 @@ func (h *Host) acceptTicket(request []byte) (*kerberosSealer, []byte, error) {
 	if err := q.Unmarshal(request); err != nil {
 		return nil, nil, err
 	}
+	if q.APOptions.At(2) != 1 {
+		return nil, nil, fmt.Errorf("%w: no mutual authentication wanted", errRefused)
+	}
 	service, ok := h.options.Realm.key(h.options.SPN)
 	if !ok || q.Ticket.SName.PrincipalNameString() != h.options.SPN {
 		return nil, nil, fmt.Errorf("%w: a ticket for %s", errRefused, q.Ticket.SName.PrincipalNameString())

@@ -24,6 +24,9 @@ type Realm struct {
 	// Hang leaves it without an answer. The kind is "as", "preauth" (an AS request with the encrypted time) or "tgs".
 	Refuse func(kind string, count int) int32
 
+	// NonceShift is added to the nonce in the KDC's answers, as in an answer to another request.
+	NonceShift int
+
 	listener net.Listener
 	closing  context.Context
 	mu       sync.Mutex
@@ -257,7 +260,7 @@ func (r *Realm) reply(kind int, q messages.KDCReqBody, ticket messages.Ticket) m
 }
 
 func (r *Realm) seal(into *types.EncryptedData, part messages.EncKDCRepPart, nonce int, key types.EncryptionKey, usage uint32, marshal func() ([]byte, error)) []byte {
-	part.Nonce = nonce
+	part.Nonce = nonce + r.NonceShift
 	plain, err := part.Marshal()
 	if err != nil {
 		return r.failure(60, nil)

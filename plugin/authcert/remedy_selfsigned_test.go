@@ -1,0 +1,94 @@
+package authcert
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSelfSignedRemedies(t *testing.T) {
+	const (
+		create  = `$new = New-ExchangeCertificate -Server 'ex02.contoso.com' -PrivateKeyExportable $true -SubjectName 'CN=another' -DomainName 'ex02','ex02.contoso.com'  # answer `
+		no      = create + `N: do not overwrite the default SMTP certificate`
+		yes     = create + `Y: overwrite the default SMTP certificate`
+		enable  = `Enable-ExchangeCertificate -Server 'ex02.contoso.com' -Thumbprint $new.Thumbprint -Services `
+		remove  = `Remove-ExchangeCertificate -Server 'ex02.contoso.com' -Thumbprint 'ANOTHER'  # when nothing uses it any more`
+		binding = on2 + `{ $b = Get-WebBinding -Name 'Exchange Back End' -Protocol https -Port 444; `
+		fresh   = `$new = New-ExchangeCertificate -Server 'ex02.contoso.com' -PrivateKeyExportable $true -DomainName 'ex02','ex02.contoso.com'`
+	)
+	with := func(services Services, then func(*org)) func(*org) {
+		return func(o *org) {
+			another(func(_ *spec, c *Certificate) { c.Services = services })(o)
+			then(o)
+		}
+	}
+	nothing := func(*org) {}
+	der := func(o *org) DER { return o.Servers[1].Certificates[2].RawData }
+	transport := func(o *org) { o.Servers[1].InternalTransportCertificateThumbprint = ThumbprintOf(der(o)) }
+	tests := []struct {
+		name, id string
+		change   func(*org)
+		want     []string
+	}{
+		{"unused", "selfsigned-expired", with(Services{}, nothing), []string{remove}},
+		{"use not known", "selfsigned-expired", with(nil, nothing), []string{no, remove}},
+		{"services", "selfsigned-expired", with(Services{"IIS", "SMTP"}, nothing), []string{no, enable + `'IIS','SMTP'`, remove}},
+		{"transport", "selfsigned-expired", with(Services{"IIS", "SMTP"}, transport), []string{yes, enable + `'IIS','SMTP'`, remove}},
+		{"transport, use not known", "selfsigned-expired", with(nil, transport), []string{yes, enable + `'SMTP'`, remove}},
+		{"federation", "selfsigned-expired", with(Services{"Federation"}, nothing), []string{no,
+			`Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $new.Thumbprint`,
+			`Set-FederationTrust 'Microsoft Federation Gateway' -PublishFederationCertificate  # when every server has it`, remove}},
+		{"Back End site", "selfsigned-expired", with(Services{}, func(o *org) {
+			o.Servers[1].Served = List[Served]{{Port: 444, RawData: der(o)}}
+		}), []string{no, binding + `$b.RemoveSslCertificate(); $b.AddSslCertificate($using:new.Thumbprint, 'My') }`, remove}},
+		{"IIS Manager's own", "selfsigned-expired", another(func(s *spec, c *Certificate) { s.subject, c.Services = "WMSvc-SHA2-EX02", nil }), []string{
+			`In IIS Manager on ex02.contoso.com, Management Service, choose another certificate; then there: Remove-Item 'Cert:\LocalMachine\My\ANOTHER'`}},
+		{"weak", "selfsigned-weak", another(func(s *spec, c *Certificate) { s.to, s.key, c.Services = in(900), key1024(), Services{"IMAP"} }), []string{no, enable + `'IMAP'`, remove}},
+		{"no transport certificate", "transport-missing", func(o *org) { o.Servers[1].InternalTransportCertificateThumbprint = "AB" }, []string{
+			strings.TrimPrefix(fresh, "$new = ") + ` -Services SMTP  # answer Y: overwrite the default SMTP certificate`}},
+		{"Auth Certificate as transport", "current-is-transport", func(o *org) { o.Servers[1].InternalTransportCertificateThumbprint = o.currentThumbprint() }, []string{
+			strings.TrimPrefix(fresh, "$new = ") + ` -Services SMTP  # answer Y: overwrite the default SMTP certificate`}},
+		{"Back End unbound", "backend-unbound", func(o *org) { o.Servers[1].Served = List[Served]{{Port: 444}} }, []string{
+			binding + `$b.AddSslCertificate('OWN', 'My') }`}},
+		{"Back End unbound, nothing to bind", "backend-unbound", func(o *org) {
+			o.Servers[1].Served = List[Served]{{Port: 444}}
+			o.own(1).HasPrivateKey = new(false)
+		}, []string{fresh, binding + `$b.AddSslCertificate($using:new.Thumbprint, 'My') }`}},
+		{"Back End expired", "backend-expired", with(Services{}, func(o *org) {
+			o.Servers[1].Served = List[Served]{{Port: 444, RawData: der(o)}}
+		}), []string{binding + `$b.RemoveSslCertificate(); $b.AddSslCertificate('OWN', 'My') }`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := newOrg(t)
+			own := ThumbprintOf(o.own(1).RawData)
+			tt.change(o)
+			var third Thumbprint
+			if len(o.Servers[1].Certificates) > 2 {
+				third = ThumbprintOf(der(o))
+			}
+			fill := strings.NewReplacer("ANOTHER", string(third), "OWN", string(own))
+			got := remedyOf(t, Judge(o.Snapshot, DefaultPolicy(), now), tt.id)
+			if diff := cmp.Diff(got, fill.Replace(strings.Join(tt.want, "\n"))); diff != "" {
+				t.Errorf("remedy (-got +want):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Text from outside ends up in commands that people paste.
+func TestQuoteIsInert(t *testing.T) {
+	for text, want := range map[string]string{
+		"ex01.contoso.com":           `'ex01.contoso.com'`,
+		"x'; Remove-Mailbox":         `'x''; Remove-Mailbox'`,
+		"\u2018a\u2019\u201ab\u201b": "'\u2018\u2018a\u2019\u2019\u201a\u201ab\u201b\u201b'",
+		"$(calc)`n":                  "'$(calc)`n'",
+		"a\r\nb\x1b[2J\u202ec\u200e": `'ab[2Jc'`,
+		"":                           `''`,
+	} {
+		if got := quote(text); got != want {
+			t.Errorf("quote(%q) = %s, want %s", text, got, want)
+		}
+	}
+}

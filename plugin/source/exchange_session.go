@@ -1,0 +1,201 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"check_exchange_authcert/plugin/psrp"
+	"check_exchange_authcert/plugin/wsman"
+)
+
+// remoteSession is a PowerShell session in a WS-Management shell of Exchange's endpoint.
+type remoteSession struct {
+	conversation *wsman.Conversation
+	url          string
+	pool         *psrp.Pool
+	shell        string         // its name, "" while there is none
+	running      *psrp.Pipeline // whose end has not been seen
+}
+
+var (
+	errImpatient = errors.New("no answer in the time that it was given")
+	errProtocol  = errors.New("PowerShell remoting")
+)
+
+// open creates the shell and waits for the runspace pool in it.
+func (s *remoteSession) open(ctx context.Context) error {
+	s.pool, s.running = psrp.NewPool(), nil
+	answer, err := s.conversation.Do(ctx, s.createMessage(s.pool.Open()))
+	if err != nil {
+		if mayHaveArrived(err) {
+			s.shell = s.pool.ID().String() // which is the name that was asked for
+		}
+		return err
+	}
+	if s.shell, err = createdShell(answer); err != nil {
+		return fmt.Errorf("%w: %w", errProtocol, err)
+	}
+	for s.pool.State() == psrp.PoolOpening {
+		received, err := s.receive(ctx, "", longWait)
+		if err != nil {
+			return err
+		}
+		for _, data := range received.streams {
+			reply, err := s.pool.Receive(data)
+			if err != nil {
+				return fmt.Errorf("%w: %w", errProtocol, err)
+			}
+			if err := s.answer(ctx, "", reply); err != nil {
+				return err
+			}
+		}
+	}
+	if s.pool.State() != psrp.PoolOpened {
+		return &poolError{s.pool}
+	}
+	return nil
+}
+
+// poolError is a pool that did not open, or not for long.
+type poolError struct{ pool *psrp.Pool }
+
+func (e *poolError) Error() string {
+	text := fmt.Sprintf("the session did not open (state %d)", e.pool.State())
+	if failure := e.pool.Failure(); failure != nil {
+		text += ": " + firstWords(failure.Message)
+	}
+	return text
+}
+
+// run runs one command to its end: two messages, unless its output is long or takes long. Patience bounds the wait
+// while the host itself answers; after that the command is still running, and the session is good for nothing but close.
+func (s *remoteSession) run(ctx context.Context, command psrp.Command, patience time.Duration) (*psrp.Pipeline, error) {
+	pipeline, err := s.pool.NewPipeline(command)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errProtocol, err)
+	}
+	patient, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s.running = pipeline
+	if _, err := s.conversation.Do(ctx, s.commandMessage(pipeline)); err != nil {
+		return nil, err
+	}
+	for !pipeline.Done() {
+		received, err := s.receive(ctx, pipeline.ID().String(), remaining(patient))
+		switch {
+		case isOperationTimeout(err) && remaining(patient) <= shortWait:
+			return pipeline, errImpatient
+		case isOperationTimeout(err):
+			continue
+		case err != nil:
+			return pipeline, err
+		}
+		if err := s.take(ctx, pipeline, received); err != nil {
+			return pipeline, err
+		}
+	}
+	s.running = nil
+	return pipeline, nil
+}
+
+func (s *remoteSession) take(ctx context.Context, pipeline *psrp.Pipeline, received received) error {
+	for _, data := range received.streams {
+		reply, err := pipeline.Receive(data)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errProtocol, err)
+		}
+		if err := s.answer(ctx, pipeline.ID().String(), reply); err != nil {
+			return err
+		}
+	}
+	if received.done && !pipeline.Done() {
+		return fmt.Errorf("%w: the command ended without saying how", errProtocol)
+	}
+	return nil
+}
+
+const (
+	// longWait is how long the host may hold a question for output.
+	longWait = 20 * time.Second
+	// shortWait is the least that it is given: the protocol's smallest unit that every host keeps to.
+	shortWait = time.Second / 2
+)
+
+// remaining is the time until a context's deadline, a little less so that the host's "nothing yet" arrives before it.
+func remaining(ctx context.Context) time.Duration {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return longWait
+	}
+	return time.Until(end) - shortWait/2
+}
+
+func (s *remoteSession) receive(ctx context.Context, command string, wait time.Duration) (received, error) {
+	wait = max(shortWait, min(longWait, wait, remaining(ctx)))
+	answer, err := s.conversation.Do(ctx, s.receiveMessage(command, wait))
+	if err != nil {
+		if command == "" && isOperationTimeout(err) && ctx.Err() == nil && remaining(ctx) > shortWait {
+			return received{}, nil // the session takes its time to open
+		}
+		return received{}, err
+	}
+	got, err := parseReceived(answer, command)
+	if err != nil {
+		return received{}, fmt.Errorf("%w: %w", errProtocol, err)
+	}
+	return got, nil
+}
+
+// answer sends what the host has to be told, if there is anything.
+func (s *remoteSession) answer(ctx context.Context, command string, reply []byte) error {
+	if len(reply) == 0 {
+		return nil
+	}
+	_, err := s.conversation.Do(ctx, s.sendMessage(command, reply))
+	return err
+}
+
+// mayHaveArrived tells an error after which the host may have done what it was asked to.
+func mayHaveArrived(err error) bool {
+	var failed *wsman.Error
+	var fault *wsman.Fault
+	return errors.As(err, &failed) && !errors.As(err, &fault) && (failed.Stage == wsman.StageSend || failed.Stage == wsman.StageReceive)
+}
+
+func isOperationTimeout(err error) bool {
+	var failed *wsman.Error
+	return errors.As(err, &failed) && failed.OperationTimeout()
+}
+
+// end deletes the shell, and a command that may be running in it before.
+func (s *remoteSession) end(ctx context.Context) {
+	if s.shell == "" {
+		return
+	}
+	if s.running != nil {
+		_, _ = s.conversation.Do(ctx, s.signalMessage(s.running.ID().String()))
+	}
+	_, _ = s.conversation.Do(ctx, s.deleteMessage()) // otherwise Exchange does it after idleTimeout
+	s.shell, s.running = "", nil
+}
+
+// reopen replaces a session that is stuck or lost, over the same connection.
+func (s *remoteSession) reopen(ctx context.Context) error {
+	s.end(ctx)
+	return s.open(ctx)
+}
+
+// close ends the session and the conversation.
+func (s *remoteSession) close(ctx context.Context) {
+	s.end(ctx)
+	_ = s.conversation.Close()
+}
+
+// abandon closes a session that did not open.
+func (s *remoteSession) abandon(ctx context.Context) {
+	grace, release := withGrace(ctx)
+	defer release()
+	s.close(grace)
+}

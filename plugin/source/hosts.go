@@ -1,0 +1,149 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"check_exchange_authcert/plugin/authcert"
+)
+
+// Host is one host and the ways in which it is asked, the first that answers
+// first.
+type Host struct {
+	Name string
+	Ways []Way
+}
+
+// Way is one way to ask a host.
+type Way struct {
+	Name    string // "exchange", "winrm"
+	Address string // host:port
+	Source  interface {
+		Snapshot(context.Context) (*authcert.Snapshot, error)
+	}
+}
+
+// Hosts asks the first of several hosts that can be reached. A host that
+// answers and refuses ends the search: a second attempt with the same account
+// could lock it.
+type Hosts []Host
+
+// patience is how long a host may take to accept a connection while there is
+// another one to turn to.
+const patience = 5 * time.Second
+
+// Snapshot asks the hosts in order and says which were tried in vain.
+func (hosts Hosts) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
+	var tried []string
+	var err error = &authcert.Problem{Stage: "choosing a host", Reason: authcert.NotFound, Message: "no host is named"}
+	for i, host := range hosts {
+		another := i < len(hosts)-1
+		if another {
+			err = host.knock(ctx)
+		}
+		if !another || err == nil {
+			var snap *authcert.Snapshot
+			if snap, err = host.ask(ctx, &tried); err == nil {
+				snap.Origin.Tried = tried
+				return snap, nil
+			}
+		}
+		if !hasReason(err, authcert.Unreachable) {
+			break
+		}
+		if another {
+			tried = append(tried, fmt.Sprintf("%s: %v", host.Name, err))
+		}
+	}
+	return nil, withTried(err, tried)
+}
+
+// knock finds out in short time whether a host accepts connections in any way.
+func (h Host) knock(ctx context.Context) error {
+	wait := patience
+	if end, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(end)/3)
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	var err error
+	for _, way := range h.Ways {
+		var connection net.Conn
+		if connection, err = (&net.Dialer{}).DialContext(ctx, "tcp", way.Address); err == nil {
+			return connection.Close()
+		}
+	}
+	return &authcert.Problem{Stage: "connecting", Reason: authcert.Unreachable, Message: err.Error()}
+}
+
+// ask takes the ways in order. The next one is taken when one cannot answer, or
+// learnt no more than the failure of Exchange's PowerShell, which the very
+// certificate in question may have caused; never after a refusal.
+func (h Host) ask(ctx context.Context, tried *[]string) (*authcert.Snapshot, error) {
+	var little *authcert.Snapshot
+	var err error
+	for i, way := range h.Ways {
+		last := i == len(h.Ways)-1
+		var snap *authcert.Snapshot
+		if snap, err = way.ask(ctx, last); err == nil && (last || tells(snap)) {
+			return snap, nil
+		}
+		if err == nil {
+			little = snap
+			err = &authcert.Problem{Stage: "asking Exchange", Reason: authcert.Unreadable, Message: "no server's certificates could be read"}
+		}
+		if last || hasReason(err, authcert.AccessDenied) {
+			break
+		}
+		*tried = append(*tried, fmt.Sprintf("%s via %s: %v", h.Name, way.Name, err))
+	}
+	if little != nil {
+		return little, nil
+	}
+	return nil, err
+}
+
+// ask leaves a third of the time to the ways behind this one.
+func (w Way) ask(ctx context.Context, last bool) (*authcert.Snapshot, error) {
+	if end, ok := ctx.Deadline(); ok && !last {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)*2/3)
+		defer cancel()
+	}
+	return w.Source.Snapshot(ctx)
+}
+
+// tells whether a snapshot has what the check is about: AuthConfig, and the
+// certificates of at least one server.
+func tells(snap *authcert.Snapshot) bool {
+	if snap.AuthConfig == nil {
+		return false
+	}
+	for i := range snap.Servers {
+		if len(snap.Servers[i].Certificates) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func hasReason(err error, reason authcert.Reason) bool {
+	var problem *authcert.Problem
+	return errors.As(err, &problem) && problem.Reason == reason
+}
+
+// withTried adds to the last error what was tried before.
+func withTried(err error, tried []string) error {
+	var problem *authcert.Problem
+	if len(tried) == 0 || !errors.As(err, &problem) {
+		return err
+	}
+	told := *problem
+	for i, text := range tried {
+		told.Message += []string{"; before that: ", "; "}[min(i, 1)] + text
+	}
+	return &told
+}
