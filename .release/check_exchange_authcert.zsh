@@ -6,8 +6,17 @@ _arguments -s \
   '*--hostname=[An Exchange server; repeatable\: the first that can be reached is asked.]:HOST:_hosts' \
   '*--local[Ask Exchange on this host with Windows PowerShell.]' \
   '*--snapshot=[A snapshot in JSON, what the collector printed, a file or folder of Export-Clixml output, or - for standard input.]:PATH:_files' \
+  '*--published=[Only the OAuth metadata documents that these servers publish, without an account; repeatable.]:HOST:_hosts' \
   '*--via=[How --hostname is asked, in this order\: exchange (its own PowerShell endpoint, needs only a View-Only role), winrm (a Windows Remote Shell, also sees the host'\''s own store) (exchange,winrm).]:WAY:(exchange winrm)' \
   '*--ldap=[A domain controller, as ldaps\://dc01.contoso.com\: AuthConfig and the servers from Active Directory. Repeatable\: the first that answers is used, the others are compared. With another source AuthConfig is read here too, and compared.]:URL: ' \
+  '*--check-published[Ask every server for the OAuth metadata document that it publishes (https, without an account).]' \
+  '*--check-tls[Look which certificates every server serves on ports 443 and 444.]' \
+  '*--tenant=[Ask Entra ID which certificates it trusts\: the tenant'\''s domain or ID.]:NAME: ' \
+  '*--client-id=[The application that asks; it has the permission Application.Read.All.]:ID: ' \
+  '*--client-secret-file=[Its secret; not readable by every account.]:FILE:_files' \
+  '*--client-certificate=[Or its certificate with the RSA key (PEM, not encrypted); not readable by every account.]:FILE:_files' \
+  '*--application=[The dedicated hybrid application'\''s name or ID (ExchangeServerApp-…, else the shared principal).]:NAME: ' \
+  '*--cloud=[public, usgov, usdod or china (public).]:CLOUD: ' \
   '*-u[user@REALM means Kerberos, DOMAIN\user or a bare name NTLM. The password comes from --credentials or CHECK_EXCHANGE_AUTHCERT_PASSWORD.]:NAME: ' \
   '*--username=[user@REALM means Kerberos, DOMAIN\user or a bare name NTLM. The password comes from --credentials or CHECK_EXCHANGE_AUTHCERT_PASSWORD.]:NAME: ' \
   '*--auth=[kerberos, ntlm, or basic over verified https (auto\: by the user'\''s name). Nothing falls back to another way.]:WAY:(auto kerberos ntlm basic)' \

@@ -15,12 +15,14 @@ import (
 
 // cli is the command line. Its help is the one in the README.
 type cli struct {
-	Hostname []string `group:"source" short:"H" sep:"none" placeholder:"HOST" help:"An Exchange server; repeatable: the first that can be reached is asked."`
-	Local    bool     `group:"source" help:"Ask Exchange on this host with Windows PowerShell."`
-	Snapshot string   `group:"source" placeholder:"PATH" help:"A snapshot in JSON, what the collector printed, a file or folder of Export-Clixml output, or - for standard input."`
-	Via      []string `group:"source" default:"exchange,winrm" enum:"exchange,winrm" placeholder:"WAY" help:"How --hostname is asked, in this order: exchange (its own PowerShell endpoint, needs only a View-Only role), winrm (a Windows Remote Shell, also sees the host's own store) (${default})."`
+	Hostname  []string `group:"source" short:"H" sep:"none" placeholder:"HOST" help:"An Exchange server; repeatable: the first that can be reached is asked."`
+	Local     bool     `group:"source" help:"Ask Exchange on this host with Windows PowerShell."`
+	Snapshot  string   `group:"source" placeholder:"PATH" help:"A snapshot in JSON, what the collector printed, a file or folder of Export-Clixml output, or - for standard input."`
+	Published []string `group:"source" placeholder:"HOST" help:"Only the OAuth metadata documents that these servers publish, without an account; repeatable."`
+	Via       []string `group:"source" default:"exchange,winrm" enum:"exchange,winrm" placeholder:"WAY" help:"How --hostname is asked, in this order: exchange (its own PowerShell endpoint, needs only a View-Only role), winrm (a Windows Remote Shell, also sees the host's own store) (${default})."`
 
 	directory
+	crosschecks
 	connection
 	Warning            authcert.Range             `group:"thresholds" short:"w" default:"60:" placeholder:"RANGE" help:"Days left of the current Auth Certificate; N means at least N (${default})."`
 	Critical           authcert.Range             `group:"thresholds" short:"c" default:"30:" placeholder:"RANGE" help:"The same, for CRITICAL (${default})."`
@@ -46,6 +48,7 @@ type cli struct {
 
 var groups = []kong.Group{
 	{Key: "source", Title: "Where the facts come from:"},
+	{Key: "crosschecks", Title: "What to compare them with:"},
 	{Key: "connection", Title: "How to log on:"},
 	{Key: "thresholds", Title: "What to report:"},
 	{Key: "run", Title: "Run:"},
@@ -67,7 +70,7 @@ func (c *cli) parse(args []string, env func(string) string, out io.Writer) (done
 		return false, nil
 	}
 	policy := c.policy()
-	return false, errors.Join(c.oneSource(env), policy.Validate())
+	return false, errors.Join(c.oneSource(env), c.validateEntra(), policy.Validate())
 }
 
 // parser knows the options; what answers by itself is written to out.
@@ -85,22 +88,22 @@ func (c *cli) parser(out io.Writer, options ...kong.Option) (*kong.Kong, error) 
 // oneSource sees that the facts come from exactly one place. PRTG's own device
 // is the host when nothing else is named.
 func (c *cli) oneSource(env func(string) string) error {
-	if host := env("prtg_host"); host != "" && len(c.Hostname) == 0 && !c.Local && c.Snapshot == "" && len(c.LDAP) == 0 {
+	if host := env("prtg_host"); host != "" && len(c.Hostname) == 0 && !c.Local && c.Snapshot == "" && len(c.Published) == 0 && len(c.LDAP) == 0 {
 		c.Hostname = []string{host}
 	}
 	named := 0
-	for _, is := range []bool{len(c.Hostname) > 0, c.Local, c.Snapshot != ""} {
+	for _, is := range []bool{len(c.Hostname) > 0, c.Local, c.Snapshot != "", len(c.Published) > 0} {
 		if is {
 			named++
 		}
 	}
 	switch {
 	case named == 0 && len(c.LDAP) == 0:
-		return errors.New("where do the facts come from? Name a server with --hostname HOST, a domain controller with --ldap URL, a file with --snapshot PATH, or --local")
+		return errors.New("where do the facts come from? Name a server with --hostname HOST, a domain controller with --ldap URL, a file with --snapshot PATH, --local, or --published HOST")
 	case named <= 1:
 		return nil
 	}
-	return errors.New("--hostname, --local and --snapshot exclude each other")
+	return errors.New("--hostname, --local, --snapshot and --published exclude each other")
 }
 
 // policy is what the user wants to be told about.

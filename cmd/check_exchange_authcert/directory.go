@@ -17,6 +17,12 @@ type directory struct {
 	LDAP []string `group:"source" name:"ldap" sep:"none" placeholder:"URL" help:"A domain controller, as ldaps://dc01.contoso.com: AuthConfig and the servers from Active Directory. Repeatable: the first that answers is used, the others are compared. With another source AuthConfig is read here too, and compared."`
 }
 
+// directoryAlone tells whether Active Directory is the source. It holds no
+// certificates: they come from what each server publishes.
+func (c *cli) directoryAlone() bool {
+	return len(c.LDAP) > 0 && len(c.Hostname) == 0 && !c.Local && c.Snapshot == ""
+}
+
 // ldap is Active Directory as the command line names it.
 func (c *cli) ldap(a accounts, now time.Time) (source.LDAP, error) {
 	l := source.LDAP{

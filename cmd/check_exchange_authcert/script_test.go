@@ -34,7 +34,10 @@ func TestScripts(t *testing.T) {
 			env.Setenv("SNAPSHOTS", snapshots)
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "grow": grow},
+		Condition: condition,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "grow": grow, "publish": publish, "serve": serve, "tenant": tenant,
+		},
 	})
 }
 

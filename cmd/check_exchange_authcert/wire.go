@@ -29,6 +29,9 @@ func (p program) check(ctx context.Context, c *cli, out *bytes.Buffer) int {
 		at = c.At.Time
 	}
 	chosen, err := p.source(c)
+	if err == nil {
+		chosen, err = c.crossChecked(chosen)
+	}
 	if err != nil {
 		return formByName(c.Output).refuse(out, explain(err))
 	}
@@ -54,6 +57,10 @@ func explain(err error) string {
 func (p program) source(c *cli) (plugin.Source, error) {
 	if c.Snapshot != "" && len(c.LDAP) == 0 {
 		return source.File{Path: c.Snapshot, Stdin: p.stdin}, nil
+	}
+	if len(c.Published) > 0 {
+		roots, err := source.ReadRoots(c.CAFile)
+		return source.Published{Hosts: c.Published, Roots: roots, Now: p.now()}, err
 	}
 	account, err := c.account(p.env)
 	if err != nil {

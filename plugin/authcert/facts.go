@@ -38,6 +38,7 @@ func gather(snap *Snapshot, policy Policy, now time.Time) *facts {
 	}
 	for _, s := range f.servers {
 		s.complete = s.Error == nil && s.malformed == 0 && len(s.installed) > 0
+		f.takePublished(s)
 	}
 	if a := snap.AuthConfig; a != nil {
 		f.current = f.locate("current", a.CurrentCertificateThumbprint)
@@ -45,6 +46,8 @@ func gather(snap *Snapshot, policy Policy, now time.Time) *facts {
 		if a.NextCertificateThumbprint != a.CurrentCertificateThumbprint {
 			f.next = f.locate("next", a.NextCertificateThumbprint)
 		}
+	} else if f.withoutStores() {
+		f.locatePublished()
 	}
 	return f
 }
@@ -126,11 +129,12 @@ func (f *facts) hybrid() bool { return f.Hybrid != nil && known(f.Hybrid.Configu
 // known tells whether a fact is known and has this value.
 func known(fact *bool, value bool) bool { return fact != nil && *fact == value }
 
-// readable counts the servers whose certificates were read whole.
+// readable counts the servers whose certificates were read whole, or as far as
+// they can be where nobody asked for a store.
 func (f *facts) readable() int {
 	n := 0
 	for _, s := range f.servers {
-		if s.complete {
+		if s.complete || s.told {
 			n++
 		}
 	}
@@ -140,11 +144,17 @@ func (f *facts) readable() int {
 // problem returns what went wrong in a stage of the collection, or before it
 // could be reached; nil when nothing did.
 func (f *facts) problem(stage string) *Problem {
-	for _, wanted := range []string{stage, StageSession} {
-		for i := range f.Errors {
-			if f.Errors[i].Stage == wanted {
-				return &f.Errors[i]
-			}
+	if p := f.noted(stage); p != nil {
+		return p
+	}
+	return f.noted(StageSession)
+}
+
+// noted returns what went wrong in one stage itself, or nil.
+func (f *facts) noted(stage string) *Problem {
+	for i := range f.Errors {
+		if f.Errors[i].Stage == stage {
+			return &f.Errors[i]
 		}
 	}
 	return nil

@@ -88,8 +88,8 @@ func (f *facts) status(findings []Finding) Status {
 func (f *facts) unjudged() []Facet {
 	evidence := map[Facet]bool{
 		Expiry:      f.current.x509Cert != nil,
-		Consistency: f.AuthConfig != nil && f.readable() > 0,
-		SelfSigned:  f.readable() > 0,
+		Consistency: (f.AuthConfig != nil || f.Origin.Kind == KindPublished) && f.readable() > 0,
+		SelfSigned:  f.stores() > 0 || (f.withoutStores() && f.readable() > 0 && len(f.policy.Only) == len(Facets())),
 	}
 	var missing []Facet
 	for _, facet := range f.policy.Only {

@@ -182,7 +182,7 @@ func TestCatalogueIsComplete(t *testing.T) {
 		authconfig-unreadable no-servers server-unreadable current-not-configured current-missing current-no-private-key
 		current-key-unsuitable current-not-exportable current-not-selfsigned current-is-transport next-missing next-no-private-key
 		next-is-current next-without-date next-too-late rollover-overdue authconfig-unexpected authconfig-differs published-differs
-		published-error cloud-missing-current cloud-missing-next snapshot-stale selfsigned-expired selfsigned-expiring selfsigned-weak
+		published-error cloud-missing-current cloud-missing-next cloud-unreadable snapshot-stale selfsigned-expired selfsigned-expiring selfsigned-weak
 		transport-missing backend-unbound backend-expired backend-unknown`)
 	if diff := cmp.Diff(ids, want); diff != "" {
 		t.Errorf("identifiers (-got +want):\n%s", diff)

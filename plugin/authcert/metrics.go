@@ -28,10 +28,10 @@ func (f *facts) metrics(findings []Finding) []Metric {
 	days("selfsigned_days", f.shortestOther(), &p.SelfSignedWarning, &p.SelfSignedCritical)
 	count("servers", len(f.servers))
 	count("servers_unreadable", len(f.servers)-f.readable())
-	if f.current.thumbprint != "" && f.readable() > 0 {
+	if f.current.thumbprint != "" && f.stores() > 0 {
 		count("servers_without_current", len(f.current.missing))
 	}
-	if f.next.thumbprint != "" && f.readable() > 0 {
+	if f.next.thumbprint != "" && f.stores() > 0 {
 		count("servers_without_next", len(f.next.missing))
 	}
 	for _, status := range []Status{Critical, Warning, Unknown} {

@@ -75,11 +75,12 @@ func (f *facts) evidenceNotes(add func(string, ...any)) {
 	}
 	for i := range f.Errors {
 		p := &f.Errors[i]
-		if p.Stage == StageServers || ((p.Stage == StageAuthConfig || p.Stage == StageSession) && f.AuthConfig == nil) {
+		if p.Stage == StageServers || p.Stage == StageEntra || ((p.Stage == StageAuthConfig || p.Stage == StageSession) && f.AuthConfig == nil) {
 			continue // a finding says so
 		}
 		add("not known (%s): %s", p.Stage, p.Error())
 	}
+	f.publishedNotes(add)
 	f.keyNotes(f.current, add)
 	f.keyNotes(f.next, add)
 	for _, s := range f.servers {
@@ -88,12 +89,12 @@ func (f *facts) evidenceNotes(add func(string, ...any)) {
 				add("port %d of %s not checked: %s", served.Port, s.FQDN, why)
 			}
 		}
-		if p := s.Published; p != nil && p.HTTPStatus != http.StatusInternalServerError && (p.HTTPStatus != http.StatusOK || p.unread()) {
+		if p := s.Published; p != nil && !f.withoutStores() && p.HTTPStatus != http.StatusInternalServerError && (p.HTTPStatus != http.StatusOK || p.unread()) {
 			add("published metadata of %s not checked: %s", s.FQDN, p.why())
 		}
 	}
 	if f.Entra != nil && f.entraHolds(f.current.thumbprint) == trustUnknown {
-		add("whether Entra ID trusts the current certificate is not known")
+		add("whether Entra ID trusts the current certificate is not known%s", f.whereElse())
 	}
 }
 

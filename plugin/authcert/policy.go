@@ -105,6 +105,12 @@ func ordered(prefix string, warning, critical Range) error {
 // judges tells whether a facet was asked for.
 func (p *Policy) judges(facet Facet) bool { return slices.Contains(p.Only, facet) }
 
+// Concerns tells whether a server is judged: it is not excluded, and of a kind
+// that needs the Auth Certificate.
+func (p *Policy) Concerns(s *Server) bool {
+	return !p.excludes(strings.TrimSpace(s.FQDN)) && notJudged(s) == ""
+}
+
 // excludes tells whether a server, named by its FQDN, was left out.
 func (p *Policy) excludes(fqdn string) bool {
 	name := strings.ToLower(fqdn)

@@ -37,6 +37,7 @@ const (
 	StageAuthConfig  = "get-authconfig"
 	StageServers     = "get-exchangeserver"
 	StageCertificate = "get-exchangecertificate"
+	StageEntra       = "asking Entra ID"
 )
 
 // Error gives the reason in words and the message.

@@ -20,6 +20,7 @@ const (
 	docReadCert = "https://learn.microsoft.com/powershell/module/exchangepowershell/get-exchangecertificate"
 	docCerts    = "https://learn.microsoft.com/exchange/architecture/client-access/certificates"
 	docHybrid   = "https://learn.microsoft.com/exchange/hybrid-deployment/deploy-dedicated-hybrid-app"
+	docGraph    = "https://learn.microsoft.com/graph/api/application-get"
 	docScript   = "https://microsoft.github.io/CSS-Exchange/Admin/MonitorExchangeAuthCertificate/"
 )
 

@@ -95,11 +95,11 @@ func (f *facts) serverResults() []ServerResult {
 	found := make([]ServerResult, 0, len(f.servers))
 	for _, s := range f.servers {
 		result := ServerResult{
-			FQDN: s.FQDN, Readable: s.complete, Certificates: len(s.installed),
+			FQDN: s.FQDN, Readable: s.complete || s.told, Certificates: len(s.installed),
 			HasCurrent: f.current.isOn(s), HasNext: f.next.isOn(s),
 		}
 		switch {
-		case s.complete:
+		case result.Readable:
 		case s.Error != nil:
 			result.Reason = s.Error.Reason
 		case s.malformed > 0:

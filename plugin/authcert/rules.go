@@ -65,7 +65,7 @@ var rules = []Rule{
 		"set ServiceName and Realm back", docConfig, authConfigUnexpected},
 	{"authconfig-differs", Consistency, "two reads of AuthConfig gave different thumbprints", "WARNING",
 		"see to Active Directory replication", docMaintain, authConfigDiffers},
-	{"published-differs", Consistency, "a server publishes another signing certificate than AuthConfig's current one", "WARNING",
+	{"published-differs", Consistency, "a server publishes another signing certificate than AuthConfig's current one, or than the other servers", "WARNING",
 		"wait for its cache of 12 hours, or recycle its Autodiscover pool", docMaintain, publishedDiffers},
 	{"published-error", Consistency, "a server's OAuth metadata document answers HTTP 500", "CRITICAL",
 		"copy the current certificate there with its key", docMaintain, publishedError},
@@ -73,6 +73,8 @@ var rules = []Rule{
 		"upload it", docHybrid, cloudMissingCurrent},
 	{"cloud-missing-next", Consistency, "Entra ID does not hold the next certificate and it becomes effective within 14 days", "WARNING; CRITICAL from 48 h before its effective date",
 		"upload it", docHybrid, cloudMissingNext},
+	{"cloud-unreadable", Consistency, "Entra ID was asked and what it trusts could not be read", "UNKNOWN",
+		"see to the application that asks, its credential and its permission Application.Read.All", docGraph, cloudUnreadable},
 	{"snapshot-stale", Consistency, "the facts are older than `--max-age`, or from the future", "UNKNOWN",
 		"see to the task that writes the snapshot", docScript, snapshotStale},
 

@@ -6,7 +6,7 @@ import (
 )
 
 func authConfigUnreadable(f *facts) []Finding {
-	if f.AuthConfig != nil {
+	if f.AuthConfig != nil || f.Origin.Kind == KindPublished {
 		return nil
 	}
 	cause := "the snapshot holds none"
@@ -73,7 +73,7 @@ func currentNotConfigured(f *facts) []Finding {
 }
 
 func nextIsCurrent(f *facts) []Finding {
-	if f.current.thumbprint == "" || f.AuthConfig.NextCertificateThumbprint != f.current.thumbprint {
+	if f.AuthConfig == nil || f.current.thumbprint == "" || f.AuthConfig.NextCertificateThumbprint != f.current.thumbprint {
 		return nil
 	}
 	brief := fmt.Sprintf("next Auth Certificate is the current one, %s", f.current.thumbprint.Short())

@@ -12,7 +12,10 @@ func (c authCert) name() string {
 
 func currentExpired(f *facts) []Finding {
 	c := f.current
-	if c.x509Cert == nil || !c.expired(f.now) {
+	if c.x509Cert == nil {
+		return f.currentLeftOut()
+	}
+	if !c.expired(f.now) {
 		return nil
 	}
 	brief := fmt.Sprintf("%s expired %s ago", c.name(), between(c.NotAfter, f.now))

@@ -33,7 +33,7 @@ func serverUnreadable(f *facts) []Finding {
 		found = append(found, newFinding(Unknown, brief, message, p.advice(readServers)).blocking(SelfSigned))
 	}
 	for _, s := range f.servers {
-		if s.complete {
+		if s.complete || s.told || f.answersError(s) {
 			continue
 		}
 		cause, hint := s.whyUnreadable()
@@ -97,6 +97,9 @@ func (f *facts) inReplicationGrace() bool { return f.changedWithin(f.policy.Repl
 // changedWithin tells whether AuthConfig is known to have changed in so long a
 // time before now.
 func (f *facts) changedWithin(period time.Duration) bool {
+	if f.AuthConfig == nil {
+		return false
+	}
 	changed := f.AuthConfig.WhenChangedUTC
 	age := f.now.Sub(changed.Time)
 	return changed.Known() && age > -clockSkew && age < period

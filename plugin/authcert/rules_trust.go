@@ -21,7 +21,7 @@ func publishedDiffers(f *facts) []Finding {
 		if len(p.Thumbprints) > 0 {
 			published = p.Thumbprints[0].Short()
 		}
-		message := fmt.Sprintf("%s publishes %s, AuthConfig names %s as current: partners refuse its tokens%s", s.FQDN, published, c.thumbprint.Short(), f.mayBeStale())
+		message := fmt.Sprintf("%s publishes %s, %s: partners refuse its tokens%s", s.FQDN, published, f.namedBy(), f.mayBeStale())
 		found = append(found, newFinding(Warning, "another certificate published", message,
 			onServers([]*server{s}, "Restart-WebAppPool MSExchangeAutodiscoverAppPool", "")).about(c.thumbprint).on(s))
 	}
@@ -37,11 +37,10 @@ func (p *Published) unread() bool {
 // mayBeStale says so while a server may still show the document from before a
 // change of AuthConfig.
 func (f *facts) mayBeStale() string {
-	changed := f.AuthConfig.WhenChangedUTC
 	if !f.changedWithin(publishedCache) {
 		return ""
 	}
-	return fmt.Sprintf("; AuthConfig changed on %s and the document is cached up to 12 hours: it is probably stale", changed)
+	return fmt.Sprintf("; AuthConfig changed on %s and the document is cached up to 12 hours: it is probably stale", f.AuthConfig.WhenChangedUTC)
 }
 
 func publishedError(f *facts) []Finding {
@@ -79,6 +78,9 @@ func (f *facts) entraHolds(thumbprint Thumbprint) trust {
 		return trustUnknown
 	}
 	answer := notTrusted
+	if f.dedicatedElsewhere() {
+		answer = trustUnknown
+	}
 	for _, credential := range f.Entra.KeyCredentials {
 		ended := credential.EndDateTime.Known() && f.now.After(credential.EndDateTime.Time)
 		switch {

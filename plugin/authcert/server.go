@@ -2,6 +2,7 @@ package authcert
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ type server struct {
 	installed []*installed
 	malformed int  // entries whose RawData is no certificate
 	complete  bool // the list was read whole: what is not in it is not there
+	told      bool // its metadata document stands in for a list that nobody asked for
 }
 
 // installed is one certificate on one server.
@@ -51,6 +53,9 @@ func (f *facts) addServer(facts *Server, byName map[string]*server) {
 		merged := *facts
 		merged.FQDN = strings.TrimSpace(facts.FQDN)
 		short, _, _ := strings.Cut(name, ".")
+		if _, err := netip.ParseAddr(name); err == nil {
+			short = name
+		}
 		s = &server{Server: &merged, short: short}
 		byName[name] = s
 		f.servers = append(f.servers, s)

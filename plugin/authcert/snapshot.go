@@ -16,7 +16,7 @@ type Snapshot struct {
 	// domain controller or through another protocol.
 	OtherAuthConfigs List[AuthConfig] `json:"otherAuthConfigs,omitempty"`
 	Hybrid           *Hybrid          `json:"hybrid"`
-	OrganizationGUID string           `json:"organizationGuid,omitempty"` // objectGUID of the organization\'s container, in its usual form
+	OrganizationGUID string           `json:"organizationGuid,omitempty"` // objectGUID of the organization's container, in its usual form
 	Servers          List[Server]     `json:"servers"`
 	Entra            *Entra           `json:"entra,omitempty"`
 	Errors           List[Problem]    `json:"errors,omitempty"`
@@ -77,22 +77,26 @@ type Certificate struct {
 // Served is what a TLS handshake with one port of a server brought. Without
 // RawData and without Error the port answered and served no certificate.
 type Served struct {
-	Port    int      `json:"port"`
-	RawData DER      `json:"rawData"`
-	Error   *Problem `json:"error,omitempty"`
+	Port       int      `json:"port"`
+	ServerName string   `json:"serverName,omitempty"` // the name that was asked for (SNI), when the answer is another one without
+	RawData    DER      `json:"rawData"`
+	Error      *Problem `json:"error,omitempty"`
 }
 
-// Published is a server's OAuth metadata document: the thumbprints of its
-// signing keys in order, and the HTTP status of the answer.
+// Published is a server's OAuth metadata document: its signing keys in order,
+// and the HTTP status of the answer.
 type Published struct {
-	Thumbprints List[Thumbprint] `json:"thumbprints"`
-	HTTPStatus  int              `json:"httpStatus"`
-	Error       *Problem         `json:"error,omitempty"`
+	Thumbprints  List[Thumbprint] `json:"thumbprints"`
+	Certificates List[DER]        `json:"certificates,omitempty"` // those of Thumbprints
+	HTTPStatus   int              `json:"httpStatus"`
+	TLSVerified  *bool            `json:"tlsVerified,omitempty"` // the front end's certificate was verified
+	Error        *Problem         `json:"error,omitempty"`
 }
 
 // Entra is what Entra ID trusts for this organization.
 type Entra struct {
 	Application    string              `json:"application"`
+	Shared         bool                `json:"shared,omitempty"` // it is Exchange Online's own service principal, not a dedicated application
 	KeyCredentials List[KeyCredential] `json:"keyCredentials"`
 }
 

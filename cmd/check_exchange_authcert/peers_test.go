@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// peerKey is one for all peers: RSA keys are slow to make.
+var peerKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+// peer is a key with its self-signed certificate.
+func peer(ts *testscript.TestScript, lasts time.Duration, names ...string) tls.Certificate {
+	key := peerKey()
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	ts.Check(err)
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "Microsoft Exchange Server Auth Certificate"}, DNSNames: names, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(lasts), BasicConstraintsValid: true, IsCA: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	ts.Check(err)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// caFile writes a certificate as a file to trust.
+func caFile(ts *testscript.TestScript, name string, certificate tls.Certificate) string {
+	path := ts.MkAbs(name)
+	ts.Check(os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]}), 0o600))
+	return path
+}
+
+// listen runs a server until the script ends.
+func listen(ts *testscript.TestScript, listener net.Listener, certificate tls.Certificate, handler http.HandlerFunc) string {
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	if listener != nil {
+		server.Listener.Close()
+		server.Listener = listener
+	}
+	server.StartTLS()
+	ts.Defer(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// publish starts a front end that publishes a new certificate: "publish NAME
+// 500d" sets $NAME and $NAME_BY_NAME to its address and $NAME_CA to a file with
+// the certificate that it serves.
+func publish(ts *testscript.TestScript, _ bool, args []string) {
+	days, err := time.ParseDuration(strings.Replace(args[1], "d", "h", 1))
+	ts.Check(err)
+	// an hour more, so that the test does not end on the edge of a day
+	certificate := peer(ts, 24*days+time.Hour, "localhost")
+	der := certificate.Certificate[0]
+	sum := sha1.Sum(der)
+	address := listen(ts, nil, certificate, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/autodiscover/metadata/json/1" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		fmt.Fprintf(w, `{"keys":[{"usage":"signing","keyinfo":{"x5t":"%s"},"keyvalue":{"type":"x509Certificate","value":"%s"}}]}`,
+			base64.RawURLEncoding.EncodeToString(sum[:]), base64.StdEncoding.EncodeToString(der))
+	})
+	ts.Setenv(args[0], address)
+	ts.Setenv(args[0]+"_BY_NAME", strings.Replace(address, "127.0.0.1", "localhost", 1))
+	ts.Setenv(args[0]+"_CA", caFile(ts, args[0]+".pem", certificate))
+}
+
+// condition knows "lowports": whether this account may serve port 443 here.
+func condition(name string) (bool, error) {
+	if name != "lowports" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.90:443")
+	if err == nil {
+		listener.Close()
+	}
+	return err == nil, nil
+}
+
+// serve is an Exchange server at an address of this host: it publishes no
+// certificate, and its Back End hangs up on a handshake. "serve ADDRESS FILE"
+// writes the sound snapshot with it as the first server.
+func serve(ts *testscript.TestScript, _ bool, args []string) {
+	front, err := net.Listen("tcp", args[0]+":443")
+	ts.Check(err)
+	listen(ts, front, peer(ts, time.Hour), func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[]}`) })
+	back, err := net.Listen("tcp", args[0]+":444")
+	ts.Check(err)
+	ts.Defer(func() { back.Close() })
+	go func() {
+		for {
+			connection, err := back.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = connection.Read(make([]byte, 1))
+			connection.Close()
+		}
+	}()
+	snapshot := strings.Replace(healthy(ts), `"fqdn": "ex01.contoso.com"`, `"fqdn": "`+args[0]+`"`, 1)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(snapshot), 0o600))
+}
+
+func healthy(ts *testscript.TestScript) string {
+	data, err := os.ReadFile(filepath.Join(ts.Getenv("SNAPSHOTS"), "healthy.json"))
+	ts.Check(err)
+	return string(data)
+}
+
+// tenant is Entra ID and Graph, and a proxy that leads to them. The program
+// finds the proxy in its environment, and the authority to trust.
+func tenant(ts *testscript.TestScript, _ bool, _ []string) {
+	certificate := peer(ts, time.Hour, "login.microsoftonline.com", "graph.microsoft.com")
+	address := listen(ts, nil, certificate, func(w http.ResponseWriter, r *http.Request) {
+		status, body := tenantAnswer(r)
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	})
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { connect(w, r, address) }))
+	ts.Defer(proxy.Close)
+	ts.Setenv("HTTPS_PROXY", proxy.URL)
+	ts.Setenv("SSL_CERT_FILE", caFile(ts, "tenant.pem", certificate))
+}
+
+// connect is a proxy's tunnel, which leads to one address whatever was asked.
+func connect(w http.ResponseWriter, r *http.Request, address string) {
+	inner, err := net.Dial("tcp", address)
+	if r.Method != http.MethodConnect || err != nil {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	defer inner.Close()
+	outer, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	defer outer.Close()
+	fmt.Fprint(outer, "HTTP/1.1 200 Connection established\r\n\r\n")
+	go func() {
+		_, _ = io.Copy(inner, outer)
+		inner.Close()
+	}()
+	_, _ = io.Copy(outer, inner)
+}
+
+// tenantAnswer knows one client with one secret, a dedicated application with
+// the sound snapshot's certificate, and another one without.
+func tenantAnswer(r *http.Request) (status int, body string) {
+	const login = "https://login.microsoftonline.com/contoso.com"
+	filter := r.URL.Query().Get("$filter")
+	switch path := r.Host + r.URL.Path; {
+	case path == "login.microsoftonline.com/contoso.com/v2.0/.well-known/openid-configuration":
+		return 200, `{"token_endpoint":"` + login + `/token","authorization_endpoint":"` + login + `/authorize","issuer":"` + login + `/v2.0"}`
+	case path == "login.microsoftonline.com/contoso.com/token" && r.FormValue("client_secret") != "Richtig":
+		return 401, `{"error":"invalid_client","error_description":"AADSTS7000215: ` + r.FormValue("client_secret") + `"}`
+	case path == "login.microsoftonline.com/contoso.com/token":
+		return 200, `{"token_type":"Bearer","expires_in":3599,"access_token":"Richtig"}`
+	case r.Header.Get("Authorization") != "Bearer Richtig":
+		return 401, ``
+	case path == "graph.microsoft.com/v1.0/applications" && strings.Contains(filter, "'other'"):
+		return 200, `{"value":[{"id":"2","appId":"b","displayName":"other"}]}`
+	case path == "graph.microsoft.com/v1.0/applications":
+		return 200, `{"value":[{"id":"1","appId":"a","displayName":"ExchangeServerApp-1"}]}`
+	case path == "graph.microsoft.com/v1.0/applications/1":
+		return 200, `{"id":"1","keyCredentials":[{"customKeyIdentifier":"4734C9E57577F5493BBEAAF745E40F9FCD08E5C1","key":null,"type":"AsymmetricX509Cert","usage":"Verify"}]}`
+	case path == "graph.microsoft.com/v1.0/applications/2":
+		return 200, `{"id":"2","keyCredentials":[]}`
+	}
+	return 404, ``
+}

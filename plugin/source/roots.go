@@ -1,0 +1,30 @@
+package source
+
+import (
+	"crypto/x509"
+	"errors"
+
+	"check_exchange_authcert/plugin/authcert"
+)
+
+// ReadRoots reads the certificates (PEM) that alone are to be trusted; without
+// a path there are none.
+func ReadRoots(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := readFile(path)
+	roots := x509.NewCertPool()
+	if err == nil && !roots.AppendCertsFromPEM(data) {
+		err = malformed(path, errors.New("it holds no certificate in PEM"))
+	}
+	if err == nil {
+		return roots, nil
+	}
+	var problem *authcert.Problem
+	if !errors.As(err, &problem) {
+		return nil, err
+	}
+	problem.Stage, problem.Hint = "reading the CA file", "--ca-file takes one or more certificates in PEM"
+	return nil, problem
+}
