@@ -15,7 +15,7 @@ import (
 // full is a snapshot with every field set.
 func full(t testing.TB) *Snapshot {
 	o := newOrg(t)
-	o.Origin = Origin{Kind: "winrm", Host: "ex01.contoso.com", Via: "exchange"}
+	o.Origin = Origin{Kind: "winrm", Host: "ex01.contoso.com", Via: "exchange", Tried: []string{"ex00 via exchange: timeout"}}
 	o.setNext(until(t, in(1800)), in(5))
 	o.AuthConfig.PreviousCertificateThumbprint = ThumbprintOf([]byte("previous"))
 	o.AuthConfig.Realm = "contoso.com"

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"math/big"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ type spec struct {
 	signer   crypto.Signer // signs instead of key
 	serial   int64
 	dc       string // a domain component in the subject
+	dns      string // names in the subject alternative name, separated by commas
 }
 
 // made keeps the certificates that were made: signing is slow, and the same
@@ -71,6 +73,9 @@ func (s spec) sign(t testing.TB) []byte {
 	}
 	if s.dc != "" {
 		template.Subject = pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{{Type: oidDomainComponent, Value: s.dc}}}
+	}
+	if s.dns != "" {
+		template.DNSNames = strings.Split(s.dns, ",")
 	}
 	parent := *template
 	if s.issuer != "" {

@@ -47,6 +47,8 @@ func TestSelfSignedRemedies(t *testing.T) {
 		{"Back End site", "selfsigned-expired", with(Services{}, func(o *org) {
 			o.Servers[1].Served = List[Served]{{Port: 444, RawData: der(o)}}
 		}), []string{no, binding + `$b.RemoveSslCertificate(); $b.AddSslCertificate($using:thumbprint, 'My') }`, remove}},
+		{"the names of the old one", "selfsigned-expired", another(func(s *spec, c *Certificate) { s.dns, c.Services = "mail.contoso.com,o'brien", Services{"IIS"} }), []string{
+			strings.Replace(no, "'ex02','ex02.contoso.com'", "'mail.contoso.com','o''brien'", 1), enable + `'IIS'`, remove}},
 		{"IIS Manager's own", "selfsigned-expired", another(func(s *spec, c *Certificate) { s.subject, c.Services = "WMSvc-SHA2-EX02", nil }), []string{
 			`In IIS Manager on ex02.contoso.com, Management Service, choose another certificate; then there: Remove-Item 'Cert:\LocalMachine\My\ANOTHER'`}},
 		{"weak", "selfsigned-weak", another(func(s *spec, c *Certificate) { s.to, s.key, c.Services = in(900), key1024(), Services{"IMAP"} }), []string{no, enable + `'IMAP'`, remove}},

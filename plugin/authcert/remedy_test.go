@@ -108,6 +108,11 @@ func TestRemedies(t *testing.T) {
 		{"next without a date", "next-without-date", both(100, time.Time{}, nothing), []string{in49}},
 		{"next is missing and too late", "next-too-late", both(100, in(105), dropNext), []string{ask, exportOf("NEXT", "ex01"), importOn("ex02"), in49}},
 		{"next only needs copying", "current-expiring", both(20, in(5), dropNext), []string{ask, exportOf("NEXT", "ex01"), importOn("ex02")}},
+		{"next can no longer be copied", "current-expiring", both(20, in(5), func(o *org) {
+			dropNext(o)
+			o.entry(0, o.nextThumbprint()).PrivateKeyExportable = new(false)
+			o.entry(2, o.nextThumbprint()).PrivateKeyExportable = new(false)
+		}), []string{make1, stage1, later}},
 		{"next is valid later than its date", "next-not-valid-when-effective", func(o *org) {
 			o.setNext(authCertificate(o.t, spec{from: in(10), to: in(1800)}), in(5))
 		}, []string{`Set-AuthConfig -NewCertificateThumbprint 'NEXT' -NewCertificateEffectiveDate ([datetime]'2026-12-03T13:00:00Z').ToUniversalTime()`}},
