@@ -114,13 +114,10 @@ func timeOrNil(instant authcert.Instant) any {
 func TestCollectsInAnyCulture(t *testing.T) {
 	want := trial{params: requested(), cmdlets: wholeCertificate}.collect(t)
 	delete(want, "takenAt")
-	for culture, sample := range map[string]string{"de-DE": "1,5 I", "tr-TR": "1,5 \u0130"} {
-		t.Run(culture, func(t *testing.T) {
-			env := []string{"ENGINE_CULTURE=" + culture}
+	for name, sample := range map[string]string{"de-DE": "1,5 I", "tr-TR": "1,5 \u0130"} {
+		t.Run(name, func(t *testing.T) {
+			env := culture(t, name)
 			written, _ := trial{env: env, rewrite: func(string) string { return `[Console]::Out.Write("$((1.5).ToString()) $('i'.ToUpper())")` }}.run(t)
-			if string(written) == "1.5 I" {
-				t.Skip("the engine has no cultures here: libicu is missing")
-			}
 			if string(written) != sample {
 				t.Fatalf("got %q in this culture, want %q", written, sample)
 			}

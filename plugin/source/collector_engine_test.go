@@ -36,6 +36,17 @@ func collectorShared(t *testing.T, elements ...string) string {
 // facts is a dictionary as the collector serialized it.
 type facts = map[string]any
 
+// culture has the engine run in a culture. It takes cultures from the system's
+// ICU; whether that is there is not left to the engine's wrapper, which at times
+// fails to see it.
+func culture(t *testing.T, name string) []string {
+	t.Helper()
+	if found, _ := filepath.Glob("/usr/lib/*/libicuuc.so.*"); len(found) == 0 {
+		t.Skip("cultures need libicu, which is not installed")
+	}
+	return []string{"ENGINE_CULTURE=" + name, "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=0"}
+}
+
 // trial is one run of the collector in PowerShell's own engine. Behind the
 // session that it opens, a second engine answers with Exchange's cmdlets from
 // Export-Clixml files and takes no script, as Exchange's endpoint does.

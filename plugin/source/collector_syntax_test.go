@@ -183,7 +183,7 @@ func TestPatience(t *testing.T) {
 $clock = [Diagnostics.Stopwatch]::new()
 foreach ($case in @('2.500', '60'), @('60', '2.500'), @('60', '0'), @('60', '-3'), @(60, 300)) { $p = @{ timeout = $case[0]; deadline = $case[1] }; (Patience).ToString([cultureinfo]::InvariantCulture) }
 `
-	stdout, stderr := trial{env: []string{"ENGINE_CULTURE=de-DE"}, rewrite: func(script string) string {
+	stdout, stderr := trial{env: culture(t, "de-DE"), rewrite: func(script string) string {
 		start := strings.Index(script, "function Now")
 		return script[start:start+strings.Index(script[start:], "\nfunction GiveUp")] + cases
 	}}.run(t)
