@@ -79,12 +79,16 @@ func (p *page) block(lines []string) bool {
 
 // section adds a headline and as many lines as fit.
 func (p *page) section(headline string, lines []string) {
-	if len(lines) == 0 || !p.block([]string{headline}) {
+	if len(lines) == 0 {
 		return
 	}
-	for i, line := range lines {
+	if !p.block([]string{headline, lines[0]}) {
+		p.lines = append(p.lines, fmt.Sprintf("%s %d, see the output with -v", headline, len(lines)))
+		return
+	}
+	for i, line := range lines[1:] {
 		if !p.block([]string{line}) {
-			p.lines = append(p.lines, fmt.Sprintf("… and %d more", len(lines)-i))
+			p.lines = append(p.lines, fmt.Sprintf("… and %d more", len(lines)-1-i))
 			return
 		}
 	}

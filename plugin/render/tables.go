@@ -37,7 +37,7 @@ func serverTable(result authcert.Result) []string {
 		if s.HasNext != nil {
 			line += ", next " + presence(s.HasNext)
 		}
-		lines = append(lines, line+fmt.Sprintf(", %d certificates", s.Certificates))
+		lines = append(lines, line+fmt.Sprintf(", certificates: %d", s.Certificates))
 	}
 	return lines
 }
