@@ -21,7 +21,7 @@ const releaseTime = 15 * time.Minute
 // TestRelease makes a release with the real goreleaser, twice from the same
 // commit in different folders, and tries what is in it.
 func TestRelease(t *testing.T) {
-	for _, program := range []string{"goreleaser", "git", "sha256sum", "dpkg-deb", "dpkg", "rpm", "bsdtar", "man", "mandoc", "zsh", "fish"} {
+	for _, program := range []string{"goreleaser", "git", "sha256sum", "dpkg-deb", "dpkg", "lintian", "rpm", "bsdtar", "man", "mandoc", "zsh", "fish"} {
 		if _, err := exec.LookPath(program); err != nil {
 			if os.Getenv("CI") != "" {
 				t.Fatal(err)
@@ -87,6 +87,11 @@ func tryDeb(t *testing.T, dist string) {
 		t.Errorf("dpkg says %q, want installed", got)
 	}
 	tryInstalled(t, root, "/usr/lib/nagios/plugins", "/usr/share/zsh/vendor-completions")
+	t.Log(shell(t, dist, "lintian --allow-root --fail-on error '"+file+"'"))
+	shell(t, root, "dpkg --root=. --purge check-exchange-authcert")
+	if left := shell(t, root, "find . -type f -not -path './var/*'"); left != "" {
+		t.Errorf("after its removal the package leaves %s", left)
+	}
 }
 
 func tryRPM(t *testing.T, dist string) {
@@ -113,7 +118,7 @@ func tryInstalled(t *testing.T, root, plugins, zsh string) {
 	if got := shell(t, root, "'"+program+"' --snapshot '"+snapshot+"' --at 2026-11-23"); !strings.HasPrefix(got, "OK - ") {
 		t.Errorf("a sound organization is %q", got)
 	}
-	page := shell(t, root, "MANWIDTH=100 man --local-file usr/share/man/man1/check_exchange_authcert.1 | col -b; mandoc -T lint -W error usr/share/man/man1/check_exchange_authcert.1")
+	page := shell(t, root, "MANWIDTH=100 man --local-file usr/share/man/man1/check_exchange_authcert.1.gz | col -b; zcat usr/share/man/man1/check_exchange_authcert.1.gz | mandoc -T lint -W error")
 	for _, want := range []string{"-w, --warning=RANGE", `DOMAIN\user or a bare name`, "EXIT STATUS"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the man page lacks %q:\n%s", want, page)
