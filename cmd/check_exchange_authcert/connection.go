@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"check_exchange_authcert/plugin"
+	"check_exchange_authcert/plugin/authcert"
 	"check_exchange_authcert/plugin/source"
 	"check_exchange_authcert/plugin/wsman"
 )
@@ -118,23 +119,21 @@ func (c *connection) way(via, host string, a accounts, now time.Time) (source.Wa
 		return source.Way{}, errors.New("--exchange-url: want http://{host}/PowerShell/ or https://{host}/PowerShell/")
 	}
 	port := cmp.Or(parsed.Port(), map[string]string{"http": "80", "https": "443"}[parsed.Scheme])
-	return source.Way{Name: via, Address: net.JoinHostPort(parsed.Hostname(), port), Source: source.Remoting{
-		Endpoint: c.conversation(endpoint, a.exchange, c.auth(a.exchange.Username)), Now: now,
-	}}, nil
+	config := c.conversation(endpoint, a.exchange, c.auth(a.exchange.Username))
+	if c.ExchangeUsername != "" || c.ExchangeCredentials != "" {
+		config.Kerberos.Keytab, config.Kerberos.CCache = "", "" // they are the other account's
+	}
+	return source.Way{Name: via, Address: net.JoinHostPort(parsed.Hostname(), port), Source: source.Remoting{Endpoint: config, Now: now}}, nil
 }
 
 // conversation is how one URL is talked to as one account.
 func (c *connection) conversation(url string, account source.Credentials, auth wsman.Auth) wsman.Config {
-	config := wsman.Config{
+	return wsman.Config{
 		URL: url, Auth: auth, Username: account.Username, Domain: account.Domain, Password: account.Secret(),
-		Kerberos:  wsman.Kerberos{KDCs: c.Kdc, ConfigFile: c.Krb5Conf},
+		Kerberos:  wsman.Kerberos{KDCs: c.Kdc, Keytab: c.Keytab, CCache: c.Ccache, ConfigFile: c.Krb5Conf},
 		TLS:       wsman.TLS{CAFile: c.CAFile, ServerName: c.TLSServerName, Insecure: c.Insecure},
 		UserAgent: "check_exchange_authcert",
 	}
-	if !account.HasPassword() {
-		config.Kerberos.Keytab, config.Kerberos.CCache = c.Keytab, c.Ccache
-	}
-	return config
 }
 
 // auth chooses by the user's name unless the way is given.
@@ -157,12 +156,9 @@ func (c *connection) exchange(host string, a accounts) source.Exchange {
 	}
 	return source.Exchange{
 		URL: strings.ReplaceAll(url, "{host}", cmp.Or(host, "localhost")), Account: a.exchange, Insecure: c.Insecure,
-		Ports: []int{backEndPort},
+		Ports: []int{authcert.BackEndPort},
 	}
 }
-
-// backEndPort is the one port whose certificate every check looks at.
-const backEndPort = 444
 
 func (c *connection) scheme() string {
 	if c.HTTPS {

@@ -30,7 +30,7 @@ type crosschecks struct {
 func (c *cli) crossChecked(base plugin.Source) (plugin.Source, error) {
 	policy := c.policy()
 	var checks []source.Check
-	if (c.CheckPublished || c.directoryAlone()) && len(c.Published) == 0 {
+	if c.directoryAlone() || (c.CheckPublished && len(c.Published) == 0) {
 		roots, err := source.ReadRoots(c.CAFile)
 		if err != nil {
 			return nil, err

@@ -20,7 +20,7 @@ type directory struct {
 // directoryAlone tells whether Active Directory is the source. It holds no
 // certificates: they come from what each server publishes.
 func (c *cli) directoryAlone() bool {
-	return len(c.LDAP) > 0 && len(c.Hostname) == 0 && !c.Local && c.Snapshot == ""
+	return len(c.LDAP) > 0 && len(c.Hostname) == 0 && !c.Local && c.Snapshot == "" && len(c.Published) == 0
 }
 
 // ldap is Active Directory as the command line names it.

@@ -55,13 +55,6 @@ func explain(err error) string {
 
 // source is where the command line says the facts are.
 func (p program) source(c *cli) (plugin.Source, error) {
-	if c.Snapshot != "" && len(c.LDAP) == 0 {
-		return source.File{Path: c.Snapshot, Stdin: p.stdin}, nil
-	}
-	if len(c.Published) > 0 {
-		roots, err := source.ReadRoots(c.CAFile)
-		return source.Published{Hosts: c.Published, Roots: roots, Now: p.now()}, err
-	}
 	account, err := c.account(p.env)
 	if err != nil {
 		return nil, err
@@ -79,6 +72,9 @@ func (p program) primary(c *cli, account accounts) (plugin.Source, error) {
 	switch {
 	case c.Snapshot != "":
 		return source.File{Path: c.Snapshot, Stdin: p.stdin}, nil
+	case len(c.Published) > 0:
+		roots, err := source.ReadRoots(c.CAFile)
+		return source.Published{Hosts: c.Published, Roots: roots, Now: p.now()}, err
 	case c.Local:
 		return source.PowerShell{Exchange: c.exchange("", account), Hide: secretVariables}, nil
 	case len(c.Hostname) > 0:

@@ -44,24 +44,9 @@ func (p PowerShell) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 		}
 		exe = filepath.Join(cmp.Or(os.Getenv("SystemRoot"), `C:\Windows`), `System32\WindowsPowerShell\v1.0\powershell.exe`)
 	}
-	args, err := collectorArgs(exe)
-	if err != nil {
-		return nil, err
-	}
-	nonce := newNonce()
-	input, err := p.Exchange.params(ctx, "powershell", nonce).line()
-	if err != nil {
-		return nil, &authcert.Problem{Stage: stageLocal, Reason: authcert.Unsupported, Message: err.Error()}
-	}
-	stdout, stderr, err := p.run(ctx, exe, args, input)
-	if err != nil {
-		return nil, err
-	}
-	document, err := collected(stdout, stderr, nonce)
-	if err != nil {
-		return nil, err
-	}
-	return readCollected(document)
+	return p.Exchange.collect(ctx, "powershell", exe, func(args []string, input string) (stdout, stderr []byte, err error) {
+		return p.run(ctx, exe, args, input)
+	})
 }
 
 // run starts the process and takes what it writes. Its exit code does not

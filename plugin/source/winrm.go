@@ -38,15 +38,6 @@ func (w WinRM) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 		return nil, &authcert.Problem{Stage: "preparing WinRM", Reason: authcert.Unsupported, Message: "a ticket does not go further than the host, and from there Exchange is asked",
 			Hint: "Name an account with a password for that with --exchange-credentials, or ask with --via exchange"}
 	}
-	args, err := collectorArgs(windowsPowerShell)
-	if err != nil {
-		return nil, err
-	}
-	nonce := newNonce()
-	input, err := w.Exchange.params(ctx, "winrm", nonce).line()
-	if err != nil {
-		return nil, &authcert.Problem{Stage: "preparing the collector", Reason: authcert.Unsupported, Message: err.Error()}
-	}
 	conversation, err := wsman.New(w.Shell)
 	if err != nil {
 		return nil, w.problem("", err)
@@ -54,9 +45,29 @@ func (w WinRM) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 	defer conversation.Close()
 	shell := &remoteShell{ctx: ctx, conversation: conversation}
 	defer shell.close()
-	stdout, stderr, err := shell.run(windowsPowerShell+" "+strings.Join(args, " "), input)
+	return w.Exchange.collect(ctx, "winrm", windowsPowerShell, func(args []string, input string) (stdout, stderr []byte, err error) {
+		stdout, stderr, err = shell.run(windowsPowerShell+" "+strings.Join(args, " "), input)
+		if err != nil {
+			return nil, nil, w.problem(shell.step, err)
+		}
+		return stdout, stderr, nil
+	})
+}
+
+// collect has the collector run by Windows PowerShell, wherever that is, and reads its answer.
+func (e Exchange) collect(ctx context.Context, kind, exe string, run func(args []string, input string) (stdout, stderr []byte, err error)) (*authcert.Snapshot, error) {
+	args, err := collectorArgs(exe)
 	if err != nil {
-		return nil, w.problem(shell.step, err)
+		return nil, err
+	}
+	nonce := newNonce()
+	input, err := e.params(ctx, kind, nonce).line()
+	if err != nil {
+		return nil, &authcert.Problem{Stage: "preparing the collector", Reason: authcert.Unsupported, Message: err.Error()}
+	}
+	stdout, stderr, err := run(args, input)
+	if err != nil {
+		return nil, err
 	}
 	document, err := collected(stdout, stderr, nonce)
 	if err != nil {
