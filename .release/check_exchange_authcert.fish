@@ -6,7 +6,7 @@ complete -c check_exchange_authcert -l local -d 'Ask Exchange on this host with 
 complete -c check_exchange_authcert -l snapshot -r -F -d 'A snapshot in JSON, what the collector printed, a file or folder of Export-Clixml output, or - for standard input.'
 complete -c check_exchange_authcert -l published -x -a '(__fish_print_hostnames)' -d 'Only the OAuth metadata documents that these servers publish, without an account; repeatable.'
 complete -c check_exchange_authcert -l via -x -a 'exchange winrm' -d 'How --hostname is asked, in this order: exchange (its own PowerShell endpoint, needs only a View-Only role), winrm (a Windows Remote Shell, also sees the host\'s own store) (exchange,winrm).'
-complete -c check_exchange_authcert -l ldap -x -d 'A domain controller, as ldaps://dc01.contoso.com: AuthConfig and the servers from Active Directory. Repeatable: the first that answers is used, the others are compared. With another source AuthConfig is read here too, and compared.'
+complete -c check_exchange_authcert -l ldap -x -d 'A domain controller, as ldaps://dc01.contoso.com: AuthConfig and the servers from Active Directory. Repeatable: the first that answers is used, the others are compared. With another source AuthConfig is read here too and compared; where that source cannot answer, this does.'
 complete -c check_exchange_authcert -l check-published -d 'Ask every server for the OAuth metadata document that it publishes (https, without an account).'
 complete -c check_exchange_authcert -l check-tls -d 'Look which certificates every server serves on ports 443 and 444.'
 complete -c check_exchange_authcert -l tenant -x -d 'Ask Entra ID which certificates it trusts: the tenant\'s domain or ID.'

@@ -8,7 +8,7 @@ _arguments -s \
   '*--snapshot=[A snapshot in JSON, what the collector printed, a file or folder of Export-Clixml output, or - for standard input.]:PATH:_files' \
   '*--published=[Only the OAuth metadata documents that these servers publish, without an account; repeatable.]:HOST:_hosts' \
   '*--via=[How --hostname is asked, in this order\: exchange (its own PowerShell endpoint, needs only a View-Only role), winrm (a Windows Remote Shell, also sees the host'\''s own store) (exchange,winrm).]:WAY:(exchange winrm)' \
-  '*--ldap=[A domain controller, as ldaps\://dc01.contoso.com\: AuthConfig and the servers from Active Directory. Repeatable\: the first that answers is used, the others are compared. With another source AuthConfig is read here too, and compared.]:URL: ' \
+  '*--ldap=[A domain controller, as ldaps\://dc01.contoso.com\: AuthConfig and the servers from Active Directory. Repeatable\: the first that answers is used, the others are compared. With another source AuthConfig is read here too and compared; where that source cannot answer, this does.]:URL: ' \
   '*--check-published[Ask every server for the OAuth metadata document that it publishes (https, without an account).]' \
   '*--check-tls[Look which certificates every server serves on ports 443 and 444.]' \
   '*--tenant=[Ask Entra ID which certificates it trusts\: the tenant'\''s domain or ID.]:NAME: ' \

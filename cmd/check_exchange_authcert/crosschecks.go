@@ -30,7 +30,7 @@ type crosschecks struct {
 func (c *cli) crossChecked(base plugin.Source) (plugin.Source, error) {
 	policy := c.policy()
 	var checks []source.Check
-	if c.directoryAlone() || (c.CheckPublished && len(c.Published) == 0) {
+	if c.CheckPublished && len(c.Published) == 0 && !c.directoryAlone() {
 		roots, err := source.ReadRoots(c.CAFile)
 		if err != nil {
 			return nil, err

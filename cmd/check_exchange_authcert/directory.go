@@ -1,24 +1,21 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"check_exchange_authcert/plugin"
-	"check_exchange_authcert/plugin/authcert"
 	"check_exchange_authcert/plugin/source"
 	"check_exchange_authcert/plugin/wsman"
 )
 
 // directory is how Active Directory is asked; the account is the connection's.
 type directory struct {
-	LDAP []string `group:"source" name:"ldap" sep:"none" placeholder:"URL" help:"A domain controller, as ldaps://dc01.contoso.com: AuthConfig and the servers from Active Directory. Repeatable: the first that answers is used, the others are compared. With another source AuthConfig is read here too, and compared."`
+	LDAP []string `group:"source" name:"ldap" sep:"none" placeholder:"URL" help:"A domain controller, as ldaps://dc01.contoso.com: AuthConfig and the servers from Active Directory. Repeatable: the first that answers is used, the others are compared. With another source AuthConfig is read here too and compared; where that source cannot answer, this does."`
 }
 
-// directoryAlone tells whether Active Directory is the source. It holds no
-// certificates: they come from what each server publishes.
+// directoryAlone tells whether Active Directory is the source.
 func (c *cli) directoryAlone() bool {
 	return len(c.LDAP) > 0 && len(c.Hostname) == 0 && !c.Local && c.Snapshot == "" && len(c.Published) == 0
 }
@@ -40,20 +37,12 @@ func (c *cli) ldap(a accounts, now time.Time) (source.LDAP, error) {
 	return l, l.Check()
 }
 
-// compared is a source whose AuthConfig is read once more from Active
-// Directory.
-type compared struct {
-	plugin.Source
-	directory source.LDAP
-}
-
-// Snapshot reads from the source, then from Active Directory.
-func (c compared) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
-	snap, err := c.Source.Snapshot(ctx)
-	if err == nil {
-		c.directory.Compare(ctx, snap)
-	}
-	return snap, err
+// withDocuments adds what each server publishes to Active Directory, which holds
+// no certificates.
+func (c *cli) withDocuments(l source.LDAP) (plugin.Source, error) {
+	roots, err := source.ReadRoots(c.CAFile)
+	policy := c.policy()
+	return source.Checked{Source: l, Checks: []source.Check{source.CheckPublished{Roots: roots, Concerns: policy.Concerns}}}, err
 }
 
 // withDirectory adds Active Directory to a source, or makes it the source where
@@ -67,7 +56,8 @@ func (p program) withDirectory(c *cli, chosen plugin.Source, a accounts) (plugin
 	case err != nil:
 		return nil, err
 	case chosen == nil:
-		return l, nil
+		return c.withDocuments(l)
 	}
-	return compared{chosen, l}, nil
+	instead, err := c.withDocuments(l)
+	return source.Beside{Source: chosen, Directory: l, Instead: instead}, err
 }
