@@ -3,6 +3,7 @@ package source
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -224,8 +225,8 @@ func FuzzGeneralizedTime(f *testing.F) {
 	})
 }
 
-// FuzzLDAPServer: a name is one that can stand in an URL, and a version that
-// was read is not read again.
+// FuzzLDAPServer: a name is one that can stand in an URL, and of a version that
+// was read only the build is another, by what Exchange adds to it.
 func FuzzLDAPServer(f *testing.F) {
 	f.Add("ncacn_ip_tcp:ex01.contoso.com", "Version 15.2 (Build 32562.17)", "16439", "CN=Berlin,CN=Sites")
 	f.Add("ncacn_ip_tcp:a\x00b", "Version 8.0 (Build 10685.25)", "-1", "CN=")
@@ -233,11 +234,27 @@ func FuzzLDAPServer(f *testing.F) {
 		if name := networkName([]string{address}); strings.ContainsAny(name, "/@:?# \r\n\x00%[]") {
 			t.Errorf("%q: %q is no name", address, name)
 		}
-		if version := exchangeVersion(serial); version != serial && len(version) >= len(serial) {
-			t.Errorf("%q: %q is no smaller build", serial, version)
+		if version := exchangeVersion(serial); version != serial {
+			was, is := buildOf(t, serial), buildOf(t, version)
+			if added := was - is; added != 0 && added != 10000 && added != 30000 {
+				t.Errorf("%q: %q is another build", serial, version)
+			}
 		}
 		serverRole(roles)
 		firstName(dn)
 		isServerObject(dn)
 	})
+}
+
+func buildOf(t *testing.T, version string) int {
+	t.Helper()
+	m := serialNumber.FindStringSubmatch(version)
+	if m == nil {
+		t.Fatalf("%q is no version", version)
+	}
+	build, err := strconv.Atoi(m[3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return build
 }
