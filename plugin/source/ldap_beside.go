@@ -35,7 +35,7 @@ func (b Beside) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 	case err == nil:
 		b.Directory.Compare(ctx, snap)
 		return snap, nil
-	case !errors.As(err, &failed) || failed.Reason == authcert.AccessDenied:
+	case !errors.As(err, &failed), failed.Reason == authcert.AccessDenied, ctx.Err() != nil:
 		return nil, err
 	}
 	snap, err = b.Instead.Snapshot(ctx)
