@@ -5,6 +5,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,9 +27,13 @@ const grace = time.Second
 
 // Check judges the source's facts as of now. It answers within the context's
 // deadline and a second; what could not be read by then, and a panic, are
-// UNKNOWN.
+// UNKNOWN. So is a run that was cancelled: it was not read to its end, and
+// whoever ended it is told so instead of a verdict on a part.
 func Check(ctx context.Context, source Source, policy authcert.Policy, now time.Time) authcert.Result {
 	snap, err := collect(ctx, source)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		err = bySignal(err)
+	}
 	if err != nil {
 		return authcert.Failed(asProblem(err), authcert.At(now))
 	}
@@ -64,17 +69,22 @@ func collect(ctx context.Context, source Source) (*authcert.Snapshot, error) {
 	case a := <-answers:
 		return a.snap, a.err
 	case <-time.After(grace):
-		return nil, interrupted(ctx)
+		return nil, late
 	}
 }
 
-// interrupted says why there was no answer: the deadline, or a signal.
-func interrupted(ctx context.Context) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &authcert.Problem{Stage: "reading the facts", Reason: authcert.Timeout, Message: "no answer before the deadline",
-			Hint: "Give more time with --timeout, and keep it below the monitoring system's own limit"}
+// late is a source that did not return.
+var late = &authcert.Problem{Stage: "reading the facts", Reason: authcert.Timeout, Message: "no answer before the deadline",
+	Hint: "Give more time with --timeout, and keep it below the monitoring system's own limit"}
+
+// bySignal keeps where a source was when a signal came. What it says of the
+// end of its context is no timeout.
+func bySignal(err error) error {
+	problem := &authcert.Problem{Stage: late.Stage, Message: "interrupted by a signal"}
+	if err != nil {
+		problem.Stage = cmp.Or(asProblem(err).Stage, problem.Stage)
 	}
-	return &authcert.Problem{Stage: "reading the facts", Message: "interrupted by a signal"}
+	return problem
 }
 
 func asProblem(err error) *authcert.Problem {

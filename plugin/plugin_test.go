@@ -40,6 +40,13 @@ func TestCheckWithoutFacts(t *testing.T) {
 		{"neither facts nor an error", t.Context(), func(context.Context) (*authcert.Snapshot, error) { return nil, nil }, "internal error", ""},
 		{"the deadline, when the source does not return", late, hang, "reading the facts: timeout: no answer before the deadline", authcert.Timeout},
 		{"a signal, when the source does not return", ended, hang, "reading the facts: interrupted by a signal", ""},
+		{"a signal, when the source says where it was", ended, func(context.Context) (*authcert.Snapshot, error) {
+			return nil, &authcert.Problem{Stage: "running the collector", Reason: authcert.Timeout, Message: "no answer in time: context canceled"}
+		}, "running the collector: interrupted by a signal", ""},
+		{"a signal, when the source does not", ended, func(context.Context) (*authcert.Snapshot, error) { return nil, errors.New("broken") }, "reading the facts: interrupted by a signal", ""},
+		{"a signal, when a part of the facts was there", ended, func(context.Context) (*authcert.Snapshot, error) {
+			return &authcert.Snapshot{AuthConfig: &authcert.AuthConfig{}}, nil
+		}, "reading the facts: interrupted by a signal", ""},
 		{"the deadline, when the source says where it was", late, func(ctx context.Context) (*authcert.Snapshot, error) {
 			<-ctx.Done()
 			return nil, &authcert.Problem{Stage: "running the collector", Reason: authcert.Timeout, Message: "no answer"}
