@@ -51,7 +51,7 @@ func (hosts Hosts) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 				return snap, nil
 			}
 		}
-		if !hasReason(err, authcert.Unreachable) {
+		if !hasReason(err, authcert.Unreachable) || ctx.Err() != nil {
 			break
 		}
 		if another {
@@ -95,7 +95,7 @@ func (h Host) ask(ctx context.Context, tried *[]string) (*authcert.Snapshot, err
 			little = snap
 			err = &authcert.Problem{Stage: "asking Exchange", Reason: authcert.Unreadable, Message: "no server's certificates could be read"}
 		}
-		if last || hasReason(err, authcert.AccessDenied) {
+		if last || hasReason(err, authcert.AccessDenied) || ctx.Err() != nil {
 			break
 		}
 		*tried = append(*tried, fmt.Sprintf("%s via %s: %v", h.Name, way.Name, err))

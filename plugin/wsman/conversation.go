@@ -98,6 +98,9 @@ func (c *Conversation) Do(ctx context.Context, envelope []byte) ([]byte, error) 
 		return nil, interrupted(ctx, StageSend, "waiting for an earlier message", ctx.Err())
 	}
 	if err := ctx.Err(); err != nil {
+		if c.loggedOn {
+			return nil, interrupted(ctx, StageSend, "sending to "+c.target.addr, err)
+		}
 		return nil, interrupted(ctx, StageConnect, "connecting", err)
 	}
 	if err := c.open(ctx); err != nil {
