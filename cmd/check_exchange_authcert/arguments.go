@@ -80,13 +80,15 @@ const (
 	parameterWait  = 3 * time.Second
 )
 
+var errInterrupted = errors.New("reading parameters from standard input: interrupted by a signal")
+
 // readSoon reads standard input to its end, and waits only shortly for it.
 func readSoon(ctx context.Context, stdin io.Reader) (string, error) {
 	type answer struct {
 		data []byte
 		err  error
 	}
-	ctx, cancel := context.WithTimeout(ctx, parameterWait)
+	soon, cancel := context.WithTimeout(ctx, parameterWait)
 	defer cancel()
 	answers := make(chan answer, 1)
 	go func() {
@@ -99,9 +101,12 @@ func readSoon(ctx context.Context, stdin io.Reader) (string, error) {
 			return "", fmt.Errorf("reading parameters from standard input: %w", a.err)
 		}
 		return string(a.data), nil
-	case <-ctx.Done():
-		return "", nil
+	case <-soon.Done():
 	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return "", errInterrupted
+	}
+	return "", nil
 }
 
 // split takes text apart at blanks, as a shell does. Quotes of either kind

@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -16,7 +18,11 @@ import (
 func main() {
 	// A reader that has gone away is an error of the write, not a silent death.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	heeded := slices.DeleteFunc(endings, signal.Ignored) // nohup(1) and shells that run it in the background have them ignored
+	ctx, stop := signal.NotifyContext(context.Background(), heeded...)
+	// Whoever presses Ctrl-C again does not want to wait for the clean-up. Other
+	// signals do not cut it short: timeout(1) sends its own twice.
+	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 	code := program{args: os.Args[1:], env: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, now: time.Now}.run(ctx)
 	stop()
 	os.Exit(code)
@@ -59,6 +65,8 @@ func (p program) answer(ctx context.Context, out *bytes.Buffer) (code int) {
 		done, err = c.parse(args, p.env, out)
 	}
 	switch {
+	case errors.Is(err, errInterrupted):
+		return formByName(name).refuse(out, err.Error())
 	case err != nil:
 		return formByName(name).refuse(out, fmt.Sprintf("%v (--help shows the options)", err))
 	case done:

@@ -47,8 +47,8 @@ func TestPanicIsAnswered(t *testing.T) {
 func TestSilentParameters(t *testing.T) {
 	silent, writer := io.Pipe()
 	defer writer.Close()
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
 	var out bytes.Buffer
 	p := program{args: []string{"-o", "prtg-v2"}, stdin: silent, stdout: &out, env: func(string) string { return "" }, now: func() time.Time { return start }}
 	if code := p.run(ctx); code != 0 || !strings.Contains(out.String(), "where do the facts come from?") {

@@ -21,10 +21,32 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
+
+// stage is what peers need of a test: a script, or a test in Go (see onStage).
+type stage interface {
+	Check(error)
+	Defer(func())
+	MkAbs(file string) string
+}
+
+// onStage has peers play in a test that is no script.
+type onStage struct{ testing.TB }
+
+func (s onStage) Check(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s onStage) Defer(end func()) { s.Cleanup(end) }
+
+func (s onStage) MkAbs(file string) string { return filepath.Join(s.TempDir(), file) }
 
 // peerKey is one for all peers: RSA keys are slow to make.
 var peerKey = sync.OnceValue(func() *rsa.PrivateKey {
@@ -36,7 +58,7 @@ var peerKey = sync.OnceValue(func() *rsa.PrivateKey {
 })
 
 // peer is a key with its self-signed certificate.
-func peer(ts *testscript.TestScript, lasts time.Duration, names ...string) tls.Certificate {
+func peer(ts stage, lasts time.Duration, names ...string) tls.Certificate {
 	key := peerKey()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	ts.Check(err)
@@ -50,14 +72,14 @@ func peer(ts *testscript.TestScript, lasts time.Duration, names ...string) tls.C
 }
 
 // caFile writes a certificate as a file to trust.
-func caFile(ts *testscript.TestScript, name string, certificate tls.Certificate) string {
+func caFile(ts stage, name string, certificate tls.Certificate) string {
 	path := ts.MkAbs(name)
 	ts.Check(os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]}), 0o600))
 	return path
 }
 
 // listen runs a server until the script ends.
-func listen(ts *testscript.TestScript, listener net.Listener, certificate tls.Certificate, handler http.HandlerFunc) string {
+func listen(ts stage, listener net.Listener, certificate tls.Certificate, handler http.HandlerFunc) string {
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
@@ -135,19 +157,27 @@ func healthy(ts *testscript.TestScript) string {
 	return string(data)
 }
 
-// tenant is Entra ID and Graph, and a proxy that leads to them. The program
-// finds the proxy in its environment, and the authority to trust.
+// tenant has the program find a tenant in its environment.
 func tenant(ts *testscript.TestScript, _ bool, _ []string) {
+	for name, value := range cloud(ts, answerTenant) {
+		ts.Setenv(name, value)
+	}
+}
+
+// cloud is Entra ID and Graph, and a proxy that leads to them. The program's
+// environment names the proxy, and the authority to trust.
+func cloud(ts stage, handler http.HandlerFunc) (environment map[string]string) {
 	certificate := peer(ts, time.Hour, "login.microsoftonline.com", "graph.microsoft.com")
-	address := listen(ts, nil, certificate, func(w http.ResponseWriter, r *http.Request) {
-		status, body := tenantAnswer(r)
-		w.WriteHeader(status)
-		fmt.Fprint(w, body)
-	})
+	address := listen(ts, nil, certificate, handler)
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { connect(w, r, address) }))
 	ts.Defer(proxy.Close)
-	ts.Setenv("HTTPS_PROXY", proxy.URL)
-	ts.Setenv("SSL_CERT_FILE", caFile(ts, "tenant.pem", certificate))
+	return map[string]string{"HTTPS_PROXY": proxy.URL, "SSL_CERT_FILE": caFile(ts, "tenant.pem", certificate)}
+}
+
+func answerTenant(w http.ResponseWriter, r *http.Request) {
+	status, body := tenantAnswer(r)
+	w.WriteHeader(status)
+	fmt.Fprint(w, body)
 }
 
 // connect is a proxy's tunnel, which leads to one address whatever was asked.

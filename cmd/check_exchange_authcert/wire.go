@@ -37,6 +37,9 @@ func (p program) check(ctx context.Context, c *cli, out *bytes.Buffer) int {
 	}
 	facts := &keeper{Source: chosen}
 	result := plugin.Check(ctx, facts, c.policy(), at)
+	if result.Failure != nil {
+		facts.snap.Store(nil) // a part that came before a signal was not judged
+	}
 	if c.Save != "" {
 		result.Notes = slices.Insert(result.Notes, 0, save(c.Save, facts.snap.Load())) // first: later ones may not fit
 	}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// loopback listens until the test ends.
+func loopback(t *testing.T, address string) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	return listener
+}
+
+// mute gives these answers, one to each message, and none to the next.
+func mute(t *testing.T, listener net.Listener, reached func(), answers ...[]byte) (address string) {
+	t.Helper()
+	talk := func(connection net.Conn) {
+		defer connection.Close()
+		buffer := make([]byte, 64<<10)
+		for i := range len(answers) + 1 {
+			if _, err := connection.Read(buffer); err != nil {
+				return
+			}
+			if i < len(answers) {
+				_, _ = connection.Write(answers[i])
+			}
+		}
+		reached()
+		_, _ = io.Copy(io.Discard, connection)
+	}
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go talk(connection)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// hangs is a web site that takes a request and answers nothing.
+func hangs(reached func()) http.HandlerFunc {
+	return func(_ http.ResponseWriter, r *http.Request) {
+		reached()
+		<-r.Context().Done()
+	}
+}
+
+// rawHost accepts connections, and that is all.
+func rawHost(args ...string) func(*testing.T, func()) invocation {
+	return func(t *testing.T, reached func()) invocation {
+		_, port, _ := net.SplitHostPort(mute(t, loopback(t, "127.0.0.1:0"), reached))
+		return invocation{args: append([]string{"-H", "localhost", "--port", port, "--username", "monitor"}, args...), env: map[string]string{passwordVariable: stallPassword}}
+	}
+}
+
+// unconnected is a host whose queue of connections is full: it neither accepts
+// nor refuses another one.
+func unconnected(t *testing.T, reached func()) invocation {
+	listener := loopback(t, "127.0.0.1:0")
+	raw, err := listener.(*net.TCPListener).SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { _ = syscall.Listen(int(fd), 0) })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		var filler net.Conn
+		if filler, err = net.DialTimeout("tcp", listener.Addr().String(), 200*time.Millisecond); err == nil {
+			t.Cleanup(func() { filler.Close() })
+		}
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	trying := fmt.Appendf(nil, "0100007F:%04X 02 ", listener.Addr().(*net.TCPAddr).Port) // SYN_SENT
+	go await(t, func() bool {
+		table, err := os.ReadFile("/proc/net/tcp")
+		if err != nil || !bytes.Contains(table, trying) {
+			return err != nil
+		}
+		reached()
+		return true
+	})
+	return invocation{args: []string{"-H", "127.0.0.1", "--port", port, "--via", "winrm", "--username", "monitor"}, env: map[string]string{passwordVariable: stallPassword}}
+}
+
+// await looks until something has happened, or the test has ended.
+func await(t *testing.T, happened func() bool) bool {
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for !happened() {
+		select {
+		case <-ticker.C:
+		case <-t.Context().Done():
+			return false
+		}
+	}
+	return true
+}
+
+// directoryAt is a domain controller that gives these answers and then none,
+// with TLS if it is secure.
+func directoryAt(scheme string, secure bool, answers ...[]byte) func(*testing.T, func()) invocation {
+	return func(t *testing.T, reached func()) invocation {
+		stage := onStage{t}
+		certificate := peer(stage, time.Hour, "localhost")
+		listener := loopback(t, "127.0.0.1:0")
+		if secure {
+			listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}})
+		}
+		_, port, _ := net.SplitHostPort(mute(t, listener, reached, answers...))
+		return invocation{
+			args: []string{"--ldap", scheme + "://localhost:" + port, "--auth", "basic", "--username", "monitor", "--ca-file", caFile(stage, "ca.pem", certificate)},
+			env:  map[string]string{passwordVariable: stallPassword},
+		}
+	}
+}
+
+// servedHangs is a server whose front end takes a handshake and answers
+// nothing.
+func servedHangs(t *testing.T, reached func()) invocation {
+	if low, _ := condition("lowports"); !low {
+		t.Skip("this account may not listen on port 443")
+	}
+	const address = "127.0.0.91"
+	mute(t, loopback(t, address+":443"), reached)
+	data, err := os.ReadFile(sound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "snapshot.json")
+	data = bytes.Replace(data, []byte(`"fqdn": "ex01.contoso.com"`), []byte(`"fqdn": "`+address+`"`), 1)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return invocation{args: []string{"--snapshot", path, "--at", "2026-11-23", "--exclude-server", "*.contoso.com", "--check-tls"}}
+}
+
+// tenantCall compares with a tenant.
+func tenantCall(t *testing.T, env map[string]string) invocation {
+	t.Helper()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("Richtig\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return invocation{env: env, args: []string{"--snapshot", sound, "--at", "2026-11-23", "--tenant", "contoso.com", "--client-id", "11111111-2222-3333-4444-555555555555", "--client-secret-file", secret}}
+}
+
+// halfWritten is a pipe that holds the text and is not closed. Its reader has
+// begun when all of it has been written: the pipe does not hold that much.
+func halfWritten(t *testing.T, text string, reached func()) *os.File {
+	t.Helper()
+	const setPipeSize, size = 1031, 4096 // F_SETPIPE_SZ
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { reader.Close(); writer.Close() })
+	if _, _, failed := syscall.Syscall(syscall.SYS_FCNTL, writer.Fd(), setPipeSize, size); failed != 0 {
+		t.Fatal(failed)
+	}
+	go func() {
+		if _, err := io.WriteString(writer, text+strings.Repeat(" ", size)); err == nil {
+			reached()
+		}
+	}()
+	return reader
+}
+
+// fifo is a snapshot in a FIFO whose writer has opened it and writes nothing.
+func fifo(t *testing.T, reached func()) invocation {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		writer, err := os.OpenFile(path, os.O_WRONLY, 0) // waits for the reader
+		if err != nil {
+			return
+		}
+		defer writer.Close()
+		reached()
+		<-t.Context().Done()
+	}()
+	return invocation{args: []string{"--snapshot", path}}
+}

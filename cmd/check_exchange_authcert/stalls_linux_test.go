@@ -1,0 +1,150 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"check_exchange_authcert/plugin/wsman/wsmantest"
+)
+
+// invocation is one call of the executable.
+type invocation struct {
+	args          []string
+	env           map[string]string
+	stdin, stdout *os.File        // nil: none, and one that the test reads
+	host          *wsmantest.Host // which is asked, if there is one
+}
+
+// stalls are the stages of a run: each with a peer that stops answering there
+// and says when that stage is reached, and what the answer calls it.
+var stalls = []struct {
+	name  string
+	start func(t *testing.T, reached func()) invocation
+	stage string
+}{
+	{"connecting to WinRM", unconnected, "connecting to WinRM (http://127.0.0.1:"},
+	{"TLS with WinRM", rawHost("--via", "winrm", "--https"), "TLS with WinRM (https://localhost:"},
+	{"NTLM, first message", windows(wsmantest.StepNegotiate, viaNTLM), "logging on to WinRM (http://localhost:"},
+	{"NTLM, last message", windows(wsmantest.StepLogon, viaNTLM), "logging on to WinRM (http://localhost:"},
+	{"KDC, first request", windows("as", viaKerberos), "getting a Kerberos ticket (http://localhost:"},
+	{"KDC, with the password's key", windows("preauth", viaKerberos), "getting a Kerberos ticket (http://localhost:"},
+	{"KDC, ticket for the host", windows("tgs", viaKerberos), "getting a Kerberos ticket (http://localhost:"},
+	{"Kerberos logon", windows(wsmantest.StepLogon, viaKerberos), "logging on to WinRM (http://localhost:"},
+	{"opening a shell", windows(wsmantest.StepCreate, viaNTLM), "opening a shell (http://localhost:"},
+	{"starting the collector", windows(wsmantest.StepCommand, viaNTLM), "starting the collector (http://localhost:"},
+	{"sending its parameters", windows(wsmantest.StepSend, viaNTLM), "running the collector (http://localhost:"},
+	{"asking for its output", windows(wsmantest.StepReceive, viaKerberos), "running the collector (http://localhost:"},
+	{"the collector runs", windows("run", viaNTLM), "running the collector (http://localhost:"},
+	{"opening a session", windows(wsmantest.StepCreate, viaExchange), "opening a session (http://localhost:"},
+	{"the session opens", windows(wsmantest.StepReceive, viaExchange), "opening a session (http://localhost:"},
+	{"sending a cmdlet", windows(wsmantest.StepCommand, viaExchange), "get-authconfig"},
+	{"a cmdlet runs", windows("cmdlet", viaExchange), "get-authconfig"},
+	{"a later cmdlet runs", windows("Get-TransportService", viaExchange), "reading the facts"},
+	{"the first of two ways", windows("cmdlet", viaBoth), "get-authconfig"},
+	{"StartTLS with Active Directory", directoryAt("ldap", false), "asking for TLS"},
+	{"TLS with Active Directory", directoryAt("ldaps", false), "the TLS handshake"},
+	{"binding to Active Directory", directoryAt("ldaps", true), "logging on"},
+	{"searching Active Directory", directoryAt("ldaps", true, []byte{0x30, 12, 2, 1, 1, 0x61, 7, 10, 1, 0, 4, 0, 4, 0}), "reading the root entry"}, // after a BindResponse that says success
+	{"comparing with Active Directory", func(t *testing.T, reached func()) invocation {
+		call := directoryAt("ldap", false)(t, reached)
+		call.args = append(call.args, "--snapshot", sound, "--at", "2026-11-23")
+		return call
+	}, "reading the facts"},
+	{"TLS with a publisher", func(t *testing.T, reached func()) invocation {
+		return invocation{args: []string{"--published", mute(t, loopback(t, "127.0.0.1:0"), reached)}}
+	}, "reading the facts"},
+	{"a metadata document", func(t *testing.T, reached func()) invocation {
+		stage := onStage{t}
+		certificate := peer(stage, time.Hour, "localhost")
+		return invocation{args: []string{"--published", listen(stage, nil, certificate, hangs(reached)), "--ca-file", caFile(stage, "ca.pem", certificate)}}
+	}, "reading the facts"},
+	{"a certificate that is served", servedHangs, "reading the facts"},
+	{"Entra ID", func(t *testing.T, reached func()) invocation {
+		return tenantCall(t, map[string]string{"HTTPS_PROXY": "http://" + mute(t, loopback(t, "127.0.0.1:0"), reached)})
+	}, "reading the facts"},
+	{"Graph", func(t *testing.T, reached func()) invocation {
+		return tenantCall(t, cloud(onStage{t}, func(w http.ResponseWriter, r *http.Request) {
+			if r.Host == "graph.microsoft.com" {
+				hangs(reached)(w, r)
+				return
+			}
+			answerTenant(w, r)
+		}))
+	}, "reading the facts"},
+	{"a snapshot on standard input", func(t *testing.T, reached func()) invocation {
+		return invocation{args: []string{"--snapshot", "-"}, stdin: halfWritten(t, "{", reached)}
+	}, "reading the facts"},
+	{"a snapshot in a FIFO", fifo, "reading the facts"},
+	{"parameters on standard input", func(t *testing.T, reached func()) invocation {
+		return invocation{stdin: halfWritten(t, "--snapshot=x ", reached)}
+	}, "reading parameters from standard input"},
+}
+
+// sound is a snapshot without findings on the day on which it was taken.
+const sound = "../../testdata/snapshots/healthy.json"
+
+const stallPassword = "Correct-Horse-7"
+
+var (
+	viaNTLM     = []string{"--via", "winrm", "--username", `CONTOSO\monitor`}
+	viaKerberos = []string{"--via", "winrm", "--username", "monitor@CONTOSO.TEST"}
+	viaExchange = []string{"--via", "exchange", "--username", "monitor@CONTOSO.TEST"}
+	viaBoth     = []string{"--username", "monitor@CONTOSO.TEST"}
+)
+
+// windows is a host, with its KDC, that stops answering at one point: a step
+// of the conversation, a kind of request to the KDC, when the collector runs
+// ("run", or "run, and its end"), with the first cmdlet ("cmdlet") or with the one of that name.
+func windows(point wsmantest.Step, login []string) func(*testing.T, func()) invocation {
+	return func(t *testing.T, reached func()) invocation {
+		realm := wsmantest.StartRealm(t, "CONTOSO.TEST")
+		realm.AddUser("monitor", stallPassword)
+		realm.AddService("HTTP/localhost")
+		realm.Refuse = func(kind string, _ int) int32 {
+			if kind != string(point) {
+				return 0
+			}
+			reached()
+			return wsmantest.Hang
+		}
+		host := wsmantest.Start(t, wsmantest.Options{
+			Domain: "CONTOSO", User: "monitor", Password: stallPassword, Realm: realm,
+			Interfere: func(step wsmantest.Step, count int) *wsmantest.Interference {
+				stuck := point == "run, and its end" && step == wsmantest.StepSignal
+				if step != point && !stuck || count > 1 {
+					return nil
+				}
+				reached()
+				return &wsmantest.Interference{Hang: true}
+			},
+			Run: func(c wsmantest.Command) wsmantest.Result {
+				_, _ = io.Copy(io.Discard, c.Stdin)
+				if strings.HasPrefix(string(point), "run") {
+					reached()
+					<-t.Context().Done()
+				}
+				return wsmantest.Result{}
+			},
+			Cmdlet: func(c wsmantest.Cmdlet) wsmantest.CmdletResult {
+				if point == "cmdlet" || point == wsmantest.Step(c.Name) {
+					reached()
+					return wsmantest.CmdletResult{Hang: true}
+				}
+				return wsmantest.CmdletResult{Output: []string{cmdletObjects[c.Name]}}
+			},
+		})
+		_, port, _ := strings.Cut(host.URL(""), "localhost:")
+		args := append([]string{"-H", "localhost", "--port", port, "--exchange-url", host.URL("/PowerShell/"), "--kdc", realm.KDC()}, login...)
+		return invocation{args: args, env: map[string]string{passwordVariable: stallPassword}, host: host}
+	}
+}
+
+// cmdletObjects are what Exchange says of an organization of one server.
+var cmdletObjects = map[string]string{
+	"Get-AuthConfig":     `<Obj RefId="0"><Props><S N="CurrentCertificateThumbprint">4734C9E57577F5493BBEAAF745E40F9FCD08E5C1</S></Props></Obj>`,
+	"Get-ExchangeServer": `<Obj RefId="0"><Props><S N="Fqdn">ex01.contoso.com</S><S N="Name">ex01</S><S N="ServerRole">Mailbox</S></Props></Obj>`,
+}
