@@ -123,7 +123,15 @@ func save(path string, snap *authcert.Snapshot) string {
 	return "the snapshot is saved in " + path
 }
 
+// replaceFile leaves what is no ordinary file alone: root could put a snapshot
+// in the place of /dev/null. Where there is a link it is the file behind it.
 func replaceFile(path string, data []byte) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: it is no ordinary file", path)
+	}
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
 	if err != nil {
 		return err
