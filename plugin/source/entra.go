@@ -108,6 +108,13 @@ func (s shortAnswers) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
+// CloseIdleConnections is what http.Client asks its transport for.
+func (s shortAnswers) CloseIdleConnections() {
+	if transport, closes := s.RoundTripper.(interface{ CloseIdleConnections() }); closes {
+		transport.CloseIdleConnections()
+	}
+}
+
 // token logs on as the application. The library keeps it in memory, and takes
 // it from there only.
 func (e Entra) token(ctx context.Context, client *http.Client) (token string, throttled http.Header, problem *authcert.Problem) {
