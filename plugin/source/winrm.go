@@ -109,7 +109,11 @@ func (w WinRM) problem(step string, err error) error {
 // conversationProblem spells a conversation's error for people: what was being done there, and its words.
 func conversationProblem(service, url, step string, err error) *authcert.Problem {
 	var failed *wsman.Error
-	if !errors.As(err, &failed) {
+	switch {
+	case errors.As(err, &failed):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled): // masterzen/winrm (v0.0.0-20260407182533) may give these alone
+		return &authcert.Problem{Stage: cmp.Or(step, "asking "+url), Reason: authcert.Timeout, Message: "no answer in time"}
+	default:
 		return &authcert.Problem{Stage: cmp.Or(step, "asking "+url), Reason: authcert.Malformed, Message: err.Error()}
 	}
 	problem := &authcert.Problem{Stage: strings.ReplaceAll(stageWords[failed.Stage], "%s", service), Reason: authcert.Reason(failed.Reason), Message: failed.Err.Error(), Hint: failed.Hint}
