@@ -245,9 +245,16 @@ func (l *listener) Accept() (net.Conn, error) {
 		case i == nil:
 			return conn, nil
 		case i.Hang:
-			context.AfterFunc(l.host.closing, func() { conn.Close() })
+			go l.host.hold(conn)
 		default:
 			conn.Close()
 		}
 	}
+}
+
+// hold keeps a connection and says nothing until the client gives up, or the host ends.
+func (h *Host) hold(conn net.Conn) {
+	defer conn.Close()
+	defer context.AfterFunc(h.closing, func() { conn.Close() })()
+	io.Copy(io.Discard, conn)
 }

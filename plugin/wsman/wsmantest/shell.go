@@ -146,8 +146,13 @@ func (c *command) start(run func(Command) Result, q Command) {
 	q.Stdin, c.stdin = reader, reader
 	go func() {
 		defer writer.Close()
-		for data := range c.input {
-			if _, err := writer.Write(data); err != nil {
+		for {
+			select {
+			case data, more := <-c.input:
+				if _, err := writer.Write(data); err != nil || !more {
+					return
+				}
+			case <-c.finished: // whose input was not ended
 				return
 			}
 		}

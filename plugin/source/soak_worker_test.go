@@ -1,0 +1,297 @@
+package source
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"check_exchange_authcert/plugin"
+	"check_exchange_authcert/plugin/authcert"
+	"check_exchange_authcert/plugin/wsman"
+	"check_exchange_authcert/plugin/wsman/wsmantest"
+)
+
+// soakWorker has one peer of each kind and makes one run after the other.
+type soakWorker struct {
+	t           *testing.T
+	host        *wsmantest.Host
+	realm       *wsmantest.Realm
+	directories map[authcert.Status]*directoryServer
+	publishers  []string // addresses of ex01 and ex02
+	served      network
+	cloud       tenant
+	toCloud     *http.Transport
+	logins      map[bool]ClientLogin // right and wrong
+	folder      string
+	nobody      string // an address at which nobody listens
+
+	mu     sync.Mutex // what the peers look at
+	org    *organization
+	fault  soakFault
+	left   int // times that the fault is still played
+	cancel context.CancelFunc
+	after  []func() // to be done when the run has ended
+}
+
+const soakPassword = "Correct-Horse-7"
+
+func newSoakWorker(t *testing.T, own tls.Certificate) *soakWorker {
+	t.Helper()
+	w := &soakWorker{t: t, folder: t.TempDir(), served: network{}, org: &organization{}, realm: wsmantest.StartRealm(t, "CONTOSO.TEST")}
+	w.realm.AddUser("monitor", soakPassword)
+	w.realm.AddService("HTTP/localhost")
+	w.realm.Refuse = func(string, int) int32 { return w.refuse() }
+	w.host = wsmantest.Start(t, wsmantest.Options{
+		Domain: "CONTOSO", User: "monitor", Password: soakPassword, Realm: w.realm, Interfere: w.interfere,
+		Run: func(c wsmantest.Command) wsmantest.Result {
+			if result := w.playing().result; result != nil {
+				return *result
+			}
+			return w.organization().collected(c)
+		},
+		Cmdlet: func(c wsmantest.Cmdlet) wsmantest.CmdletResult { return w.organization().cmdlet(c) },
+	})
+	w.directories = map[authcert.Status]*directoryServer{
+		authcert.Unknown:  startLDAP(t, true, contoso(1)...),
+		authcert.Warning:  startLDAP(t, true, change(ldapAuth, map[string][]string{"msExchAuthRealm": {"contoso.com"}})...),
+		authcert.Critical: startLDAP(t, true, change(ldapAuth, map[string][]string{"msExchAuthCertificateThumbprint": {"1:" + previousPrint}})...),
+	}
+	for _, name := range soakServers {
+		address := publisher(t, own, func(rw http.ResponseWriter, r *http.Request) { w.publish(name, rw, r) })
+		if name == soakServers[1] {
+			address = strings.Replace(address, "127.0.0.1", "localhost", 1) // another name is another server
+		}
+		w.publishers = append(w.publishers, address)
+		for _, port := range []string{":443", ":444"} {
+			w.served[name+port] = peerAt(t, func(connection net.Conn) {
+				if peer := w.playing().peer; peer != nil && port == ":444" {
+					peer(connection)
+					return
+				}
+				site(&own, &own, nil)(connection)
+			})
+		}
+	}
+	w.cloud.interfere = func(rw http.ResponseWriter, r *http.Request, _ int) bool {
+		f := w.playing()
+		if f.handler == nil || !strings.Contains(r.Host+r.URL.Path, f.path) {
+			return false
+		}
+		f.handler(rw, r)
+		return true
+	}
+	w.toCloud = w.cloud.start(t, Clouds["public"]).(*http.Transport)
+	w.logins = map[bool]ClientLogin{true: secretLogin(t, clientSecret), false: secretLogin(t, "wrong")}
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.nobody = closed.Addr().String()
+	closed.Close()
+	return w
+}
+
+func (w *soakWorker) playing() soakFault {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.fault
+}
+
+func (w *soakWorker) organization() *organization {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.org
+}
+
+// interfere plays the fault at its step, as often as it is to be played.
+func (w *soakWorker) interfere(step wsmantest.Step, _ int) *wsmantest.Interference {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fault.step != step || w.left == 0 {
+		return nil
+	}
+	w.left--
+	if w.fault.signal || w.fault.hangs {
+		w.cancel()
+	}
+	return &w.fault.with
+}
+
+// refuse is the KDC's part.
+func (w *soakWorker) refuse() int32 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fault.kdc == wsmantest.Hang {
+		w.cancel()
+	}
+	return w.fault.kdc
+}
+
+// expiring is a context whose deadline passes when its parent is cancelled.
+type expiring struct{ context.Context }
+
+func (e expiring) Err() error {
+	if e.Context.Err() != nil {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+func (w *soakWorker) publish(name string, rw http.ResponseWriter, r *http.Request) {
+	o := w.organization()
+	switch handler := w.playing().handler; {
+	case handler != nil:
+		handler(rw, r)
+	case o.hides(name):
+		answers(404, "")(rw, r)
+	default:
+		answers(200, metadataDocument(o.current.Certificate[0]))(rw, r)
+	}
+}
+
+// run makes one run, with the peers playing their part of it.
+func (w *soakWorker) run(drawn soakDraw) authcert.Result {
+	ctx, cancel := context.WithTimeout(w.t.Context(), drawn.fault.within())
+	defer cancel()
+	ctx, interrupt := context.WithCancel(ctx)
+	defer interrupt()
+	if drawn.fault.hangs {
+		ctx = expiring{ctx}
+	}
+	w.mu.Lock()
+	w.org, w.fault, w.left, w.cancel = drawn.org, drawn.fault, drawn.fault.times(), interrupt
+	w.mu.Unlock()
+	result := plugin.Check(ctx, drawn.way.source(w, drawn.org, drawn.fault), authcert.DefaultPolicy(), soakTime)
+	for _, end := range w.after {
+		end()
+	}
+	w.after = nil
+	return result
+}
+
+// windows is the host, at a path and as one account.
+func (w *soakWorker) windows(path string, auth wsman.Auth, f soakFault) wsman.Config {
+	config := wsman.Config{
+		URL: w.host.URL(path), Auth: auth, Username: map[wsman.Auth]string{wsman.AuthNTLM: `CONTOSO\monitor`, wsman.AuthKerberos: "monitor@CONTOSO.TEST"}[auth],
+		Password: wsman.NewSecret(soakPassword), Kerberos: wsman.Kerberos{KDCs: []string{w.realm.KDC()}},
+	}
+	if f.wrong {
+		config.Password = wsman.NewSecret("wrong")
+	}
+	if f.closed {
+		config.URL = "http://" + strings.Replace(w.nobody, "127.0.0.1", "localhost", 1) + path
+	}
+	return config
+}
+
+func (w *soakWorker) remoting(f soakFault) plugin.Source {
+	return Remoting{Endpoint: w.windows("/PowerShell/", wsman.AuthKerberos, f), Now: soakTime}
+}
+
+func (w *soakWorker) winrm(auth wsman.Auth, f soakFault) plugin.Source {
+	return WinRM{Shell: w.windows("/wsman", auth, f), Exchange: Exchange{Account: NewCredentials(`CONTOSO\monitor`, "", soakPassword)}}
+}
+
+// both is a host that is asked in two ways; the fault concerns the first alone
+// where it is about the address.
+func (w *soakWorker) both(f soakFault) plugin.Source {
+	second := f
+	second.closed = false
+	address := strings.TrimPrefix(w.host.URL(""), "http://")
+	return Hosts{{Name: "localhost", Ways: []Way{
+		{Name: "exchange", Address: address, Source: w.remoting(f)}, {Name: "winrm", Address: address, Source: w.winrm(wsman.AuthNTLM, second)},
+	}}}
+}
+
+func (w *soakWorker) directory(o *organization, f soakFault) plugin.Source {
+	status := o.status
+	if status == authcert.OK {
+		status = authcert.Unknown
+	}
+	server := w.directories[status]
+	server.mu.Lock()
+	server.faults = map[string]*directoryFault{}
+	if f.request != "" {
+		server.faults[f.request] = &f.answer
+	}
+	server.mu.Unlock()
+	source := server.source("ldaps")
+	if f.wrong {
+		source.Account = NewCredentials("monitor@EXAMPLE.TEST", "", "wrong")
+	}
+	return source
+}
+
+// file is a snapshot, spoilt by the fault.
+func (w *soakWorker) file(o *organization, f soakFault) plugin.Source {
+	path := filepath.Join(w.folder, "snapshot.json")
+	w.write(path, f.spoilt(snapshotText(w.t, o)))
+	if !f.silent {
+		return File{Path: path}
+	}
+	reader, writer := io.Pipe()
+	w.after = append(w.after, func() { writer.Close() })
+	return File{Path: "-", Stdin: reader}
+}
+
+// export is a folder of Export-Clixml; the fault spoils one file of it.
+func (w *soakWorker) export(o *organization, f soakFault) plugin.Source {
+	folder := filepath.Join(w.folder, "export")
+	w.write(filepath.Join(folder, "AuthConfig.xml"), "")
+	files := o.exports()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		text := files[name]
+		if strings.HasPrefix(name, f.path) {
+			text = f.spoilt(text)
+		}
+		w.write(filepath.Join(folder, name), text)
+	}
+	w.after = append(w.after, func() { os.RemoveAll(folder) })
+	return File{Path: folder}
+}
+
+// write writes a file; without text there is none.
+func (w *soakWorker) write(path, text string) {
+	err := os.MkdirAll(filepath.Dir(path), 0o700)
+	if err == nil && text == "" {
+		os.Remove(path)
+		return
+	}
+	if err == nil {
+		err = os.WriteFile(path, []byte(text), 0o600)
+	}
+	if err == nil {
+		err = os.Chtimes(path, soakTime, soakTime) // which dates an export
+	}
+	if err != nil {
+		w.t.Error(err)
+	}
+}
+
+// compared is a snapshot with a cross-check.
+func compared(o *organization, check Check) plugin.Source {
+	return Checked{Source: given{o.snapshot()}, Checks: []Check{check}}
+}
+
+func (w *soakWorker) tls(o *organization, _ soakFault) plugin.Source {
+	return compared(o, CheckTLS{dial: w.served.dial})
+}
+
+// graph has connections of its own, as a program has that ends with its run.
+func (w *soakWorker) graph(o *organization, f soakFault) plugin.Source {
+	keys := "[" + keyJSON(string(authcert.ThumbprintOf(o.current.Certificate[0])), "null") + "]"
+	if f.lacks {
+		keys = "[]"
+	}
+	w.cloud.apps = []app{{"1", "aaaaaaaa-0000-0000-0000-000000000001", dedicatedName + "x", keys}}
+	return compared(o, Entra{Tenant: tenantID, ClientID: clientID, Login: w.logins[!f.wrong], Cloud: Clouds["public"], transport: w.toCloud.Clone()})
+}
