@@ -101,13 +101,16 @@ func unconnected(t *testing.T, reached func()) invocation {
 	return invocation{args: []string{"-H", "127.0.0.1", "--port", port, "--via", "winrm", "--username", "monitor"}, env: map[string]string{passwordVariable: stallPassword}}
 }
 
-// await looks until something has happened, or the test has ended.
+// await looks until something has happened, but not for ever.
 func await(t *testing.T, happened func() bool) bool {
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
+	late := time.After(20 * time.Second)
 	for !happened() {
 		select {
 		case <-ticker.C:
+		case <-late:
+			return false
 		case <-t.Context().Done():
 			return false
 		}

@@ -137,9 +137,7 @@ func TestEverySignal(t *testing.T) {
 			if code := p.code(); code != row.code || !strings.Contains(p.stdout.String(), "interrupted by a signal") || p.stderr.Len() > 0 {
 				t.Errorf("exit code %d, want %d; output %q, errors %q", code, row.code, p.stdout.String(), p.stderr.String())
 			}
-			if s := call.host.Stats(); s.OpenShells != 0 || s.RunningCommands != 0 {
-				t.Errorf("%+v: want no shell and no command left behind", s)
-			}
+			expectNothingLeft(t, call)
 		})
 	}
 }
@@ -199,9 +197,7 @@ func TestBrokenPipeSignal(t *testing.T) {
 	if code := p.code(); code != 3 || !strings.Contains(p.stdout.String(), "timeout: ") {
 		t.Errorf("exit code %d, output %q; want it to run until its deadline", code, p.stdout.String())
 	}
-	if s := call.host.Stats(); s.OpenShells != 0 || s.RunningCommands != 0 {
-		t.Errorf("%+v: want no shell and no command left behind", s)
-	}
+	expectNothingLeft(t, call)
 }
 
 // TestInterruptedSavesNothing has a signal arrive when a part of the facts is
