@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -30,13 +29,17 @@ func (p program) arguments(ctx context.Context) ([]string, error) {
 	return append(filled(more), args...), err
 }
 
-var emptyOption = regexp.MustCompile(`^(--[a-z-]+=)?$`)
-
 // filled leaves out the arguments that are empty and the options without a
 // value, as in "--hostname=": that is what a monitoring system makes of a
 // macro that is not set.
 func filled(args []string) []string {
-	return slices.DeleteFunc(slices.Clone(args), emptyOption.MatchString)
+	return slices.DeleteFunc(slices.Clone(args), isEmpty)
+}
+
+func isEmpty(arg string) bool {
+	name, isOption := strings.CutPrefix(arg, "--")
+	name, withoutValue := strings.CutSuffix(name, "=")
+	return arg == "" || isOption && withoutValue && name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
 // outputIn finds the value of --output among arguments that may be wrong

@@ -61,7 +61,7 @@ func (c *crosschecks) login() (source.ClientLogin, error) {
 	return source.ReadClientCertificate(c.ClientCertificate)
 }
 
-var tenantName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.-]*$`)
+const tenantName = `^[0-9A-Za-z][0-9A-Za-z.-]*$`
 
 // validateEntra finds contradictions among the options for Entra ID.
 func (c *crosschecks) validateEntra() error {
@@ -73,7 +73,7 @@ func (c *crosschecks) validateEntra() error {
 		return fmt.Errorf("--cloud %s: known are %s", c.Cloud, strings.Join(slices.Sorted(maps.Keys(source.Clouds)), ", "))
 	case c.Tenant == "":
 		return nil
-	case !tenantName.MatchString(c.Tenant):
+	case !regexp.MustCompile(tenantName).MatchString(c.Tenant):
 		return fmt.Errorf("--tenant %q: want a domain, as in contoso.onmicrosoft.com, or an ID", c.Tenant)
 	case c.ClientID == "":
 		return errors.New("--tenant needs --client-id: the application that asks")

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -38,7 +39,9 @@ func (i Instant) String() string {
 
 // jsonDate is how Windows PowerShell 5.1 writes dates: milliseconds since 1970
 // in UTC; an offset behind them only says in which zone it was shown.
-var jsonDate = regexp.MustCompile(`^/Date\((-?[0-9]{1,15})([+-][0-9]{4})?\)/$`)
+var jsonDate = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^/Date\((-?[0-9]{1,15})([+-][0-9]{4})?\)/$`)
+})
 
 // instantLayouts are ISO 8601 with an offset, without one (read as UTC, which
 // every property that ends in UTC means) and a bare date.
@@ -50,9 +53,11 @@ func ParseInstant(text string) (Instant, error) {
 	if text == "" {
 		return Instant{}, nil
 	}
-	if m := jsonDate.FindStringSubmatch(text); m != nil {
-		ms, err := strconv.ParseInt(m[1], 10, 64)
-		return At(time.UnixMilli(ms)), err
+	if strings.HasPrefix(text, "/Date(") {
+		if m := jsonDate().FindStringSubmatch(text); m != nil {
+			ms, err := strconv.ParseInt(m[1], 10, 64)
+			return At(time.UnixMilli(ms)), err
+		}
 	}
 	for _, layout := range instantLayouts {
 		if t, err := time.Parse(layout, text); err == nil {

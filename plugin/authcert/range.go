@@ -3,7 +3,6 @@ package authcert
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -18,8 +17,6 @@ type Range struct {
 
 // AtLeast is the range "n:": it alerts below n.
 func AtLeast(n float64) Range { return Range{start: n, end: math.Inf(1)} }
-
-var rangeNumber = regexp.MustCompile(`^-?[0-9]{1,15}(\.[0-9]{1,6})?$`)
 
 // ParseDaysRange reads a threshold for days left. A bare number N means "N:",
 // at least N days, because that is what users of every certificate plugin
@@ -58,11 +55,22 @@ func rangeEnd(text, infinite string, infinity, absent float64) (float64, error) 
 		return absent, nil
 	case text == infinite:
 		return infinity, nil
-	case !rangeNumber.MatchString(text):
+	case !isNumber(text):
 		return 0, fmt.Errorf("%q is not a number", text)
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	return n + 0, err // -0 is 0
+}
+
+// isNumber recognises a number without an exponent.
+func isNumber(text string) bool {
+	whole, fraction, hasPoint := strings.Cut(strings.TrimPrefix(text, "-"), ".")
+	return areDigits(whole, 15) && (!hasPoint || areDigits(fraction, 6))
+}
+
+// areDigits tells whether text has 1 to most digits and nothing else.
+func areDigits(text string, most int) bool {
+	return text != "" && len(text) <= most && strings.Trim(text, "0123456789") == ""
 }
 
 // Alerts tells whether a value violates the range.

@@ -1,14 +1,11 @@
 package clixml
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 var (
-	headerLine = regexp.MustCompile(header + `\r?\n?`)
+	headerLine = lazily(header + `\r?\n?`)
 	// Control sequences (colours) and operating system commands (titles, links) of a terminal.
-	ansi = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)`)
+	ansi = lazily(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)`)
 )
 
 // ErrorText returns what a standard error of powershell.exe says to a person: of each
@@ -21,7 +18,7 @@ func ErrorText(data []byte) string {
 		return string(data)
 	}
 	// The bytes are in the console's code page, which need not be UTF-8.
-	rest := headerLine.ReplaceAllString(strings.ToValidUTF8(string(data), "\uFFFD"), "")
+	rest := headerLine().ReplaceAllString(strings.ToValidUTF8(string(data), "\uFFFD"), "")
 	var out strings.Builder
 	for {
 		start, end := strings.Index(rest, "<Objs"), strings.Index(rest, "</Objs>")
@@ -35,7 +32,7 @@ func ErrorText(data []byte) string {
 	}
 	out.WriteString(rest)
 	text := strings.ReplaceAll(out.String(), "\r\n", "\n")
-	return strings.Trim(ansi.ReplaceAllString(text, ""), "\n")
+	return strings.Trim(ansi().ReplaceAllString(text, ""), "\n")
 }
 
 // errorsOf joins the errors of one document. Strings bring their own line ends,

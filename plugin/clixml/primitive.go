@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -139,10 +140,15 @@ func float(bits int) func(string) (any, bool) {
 }
 
 func matching(pattern string) func(string) (any, bool) {
-	whole := regexp.MustCompile(`^(?:` + pattern + `)$`)
+	whole := lazily(`^(?:` + pattern + `)$`)
 	return func(text string) (any, bool) {
-		return text, whole.MatchString(text)
+		return text, whole().MatchString(text)
 	}
+}
+
+// lazily compiles an expression when it is first used: most documents need none, and every start would pay for all.
+func lazily(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }
 
 // dateTime reads the round-trip format: "Z", an offset, or none (see Object.Time).
@@ -155,11 +161,11 @@ func dateTime(text string) (any, bool) {
 	return nil, false
 }
 
-var span = regexp.MustCompile(`^(-?)P(?:(\d{1,8})D)?(?:T(?:(\d{1,8})H)?(?:(\d{1,8})M)?(?:(\d{1,8})(?:\.(\d{1,9}))?S)?)?$`)
+var span = lazily(`^(-?)P(?:(\d{1,8})D)?(?:T(?:(\d{1,8})H)?(?:(\d{1,8})M)?(?:(\d{1,8})(?:\.(\d{1,9}))?S)?)?$`)
 
 // timeSpan reads days to seconds; years and months are never written.
 func timeSpan(text string) (any, bool) {
-	m := span.FindStringSubmatch(text)
+	m := span().FindStringSubmatch(text)
 	if m == nil || strings.HasSuffix(text, "P") || strings.HasSuffix(text, "T") {
 		return nil, false
 	}

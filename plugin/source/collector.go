@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -88,7 +87,7 @@ type collectorParams struct {
 }
 
 var (
-	nonceForm  = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
+	nonceForm  = pattern(`^[0-9a-f]{8,64}$`)
 	mechanisms = map[string]string{"": "", "kerberos": "Kerberos", "negotiate": "Negotiate", "basic": "Basic"}
 )
 
@@ -97,7 +96,7 @@ var (
 func (p collectorParams) line() (string, error) {
 	mechanism, known := mechanisms[strings.ToLower(p.Auth)]
 	switch {
-	case !nonceForm.MatchString(p.Nonce):
+	case !nonceForm().MatchString(p.Nonce):
 		return "", errors.New("the collector's nonce is not 8 to 64 hexadecimal digits")
 	case !known:
 		return "", fmt.Errorf("authentication %q is not for Exchange's PowerShell endpoint", p.Auth)

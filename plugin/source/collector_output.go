@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"unicode"
 
@@ -24,8 +23,8 @@ const maxCollected = 64 << 20
 const localNonce = "local"
 
 var (
-	beginMark = regexp.MustCompile(`-----BEGIN AUTHCERT ([0-9a-z]{1,64})-----`)
-	refusal   = regexp.MustCompile(`check_exchange_authcert refused: PowerShell ([0-9.]{1,20}), ([A-Za-z]{1,30})`)
+	beginMark = pattern(`-----BEGIN AUTHCERT ([0-9a-z]{1,64})-----`)
+	refusal   = pattern(`check_exchange_authcert refused: PowerShell ([0-9.]{1,20}), ([A-Za-z]{1,30})`)
 	blanks    = strings.NewReplacer("\r", "", "\n", "", " ", "", "\t", "")
 )
 
@@ -58,14 +57,14 @@ func collected(stdout, stderr []byte, nonce string) ([]byte, error) {
 // snapshot in JSON may have the same words in it.
 func isCollected(data []byte) bool {
 	text := bytes.ReplaceAll(data, []byte{0}, nil)
-	return !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && (beginMark.Match(text) || refusal.Match(text))
+	return !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && (beginMark().Match(text) || refusal().Match(text))
 }
 
 var errNoAnswer = errors.New("no answer")
 
 // framed returns what stands between the last pair of markers with that nonce.
 func framed(text, nonce string) (string, error) {
-	marks := beginMark.FindAllStringSubmatchIndex(text, -1)
+	marks := beginMark().FindAllStringSubmatchIndex(text, -1)
 	if len(marks) == 0 {
 		return "", errNoAnswer
 	}
@@ -111,7 +110,7 @@ func damaged(err error) error {
 // not work, and PowerShell or Windows explain themselves on standard error.
 func unanswered(text string, stderr []byte) error {
 	problem := &authcert.Problem{Stage: stageCollector, Reason: authcert.Unsupported}
-	switch found := refusal.FindStringSubmatch(text); {
+	switch found := refusal().FindStringSubmatch(text); {
 	case found == nil:
 		problem.Reason = authcert.Malformed
 		problem.Message = "the collector gave no answer"

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
@@ -149,7 +148,7 @@ var loginCodes = map[string]string{
 	"AADSTS53003":   "Conditional Access blocks it",
 }
 
-var loginCode = regexp.MustCompile(`AADSTS\d{4,9}`)
+var loginCode = pattern(`AADSTS\d{4,9}`)
 
 // loginProblem says why Entra ID gave no token. The library's error repeats the
 // whole answer; only the number in it is passed on.
@@ -165,7 +164,7 @@ func loginProblem(err error) (throttled http.Header, problem *authcert.Problem) 
 		return refused.Resp.Header, problem
 	}
 	problem.Message = fmt.Sprintf("Entra ID answers the logon with HTTP %d", status)
-	if code := loginCode.FindString(err.Error()); code != "" {
+	if code := loginCode().FindString(err.Error()); code != "" {
 		problem.Message = "logon refused: " + code
 		if words := loginCodes[code]; words != "" {
 			problem.Message += ", " + words

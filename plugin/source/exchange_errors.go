@@ -16,21 +16,21 @@ import (
 // pattern that matches counts.
 var causes = []struct {
 	reason  authcert.Reason
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp
 }{
-	{authcert.Timeout, regexp.MustCompile(`Timeout|TimedOut|Canceled|#80338(029|126)|#800705B4`)},
-	{authcert.Throttled, regexp.MustCompile(`OverBudget|Throttl|Limits|Quota|ResourceBusy|#803381A[4-6]`)},
-	{authcert.AccessDenied, regexp.MustCompile(`Unauthorized|Security|AuthenticationE|Authoriz|Denied|CommandNotFound|#(0000|8007)(0005|05(1F|2[0EF]|3[0-3])|077[35])|#800903(0C|22)|#80338(0E[245]|10[CE])`)},
-	{authcert.NotFound, regexp.MustCompile(`NotFound|#80338(002|03B|113)`)},
-	{authcert.Unreachable, regexp.MustCompile(`Socket|Rpc|Connect|Network|Unavailable|ServerDown|OpenError|Trans|#80090(303|311)|#800706BA`)},
-	{authcert.Unsupported, regexp.MustCompile(`NotSupp|NotImpl|NotInst|SnapIn|PSArgument`)},
-	{authcert.Malformed, regexp.MustCompile(`Format|Xml|InvalidData|Parser|Serialization`)},
+	{authcert.Timeout, pattern(`Timeout|TimedOut|Canceled|#80338(029|126)|#800705B4`)},
+	{authcert.Throttled, pattern(`OverBudget|Throttl|Limits|Quota|ResourceBusy|#803381A[4-6]`)},
+	{authcert.AccessDenied, pattern(`Unauthorized|Security|AuthenticationE|Authoriz|Denied|CommandNotFound|#(0000|8007)(0005|05(1F|2[0EF]|3[0-3])|077[35])|#800903(0C|22)|#80338(0E[245]|10[CE])`)},
+	{authcert.NotFound, pattern(`NotFound|#80338(002|03B|113)`)},
+	{authcert.Unreachable, pattern(`Socket|Rpc|Connect|Network|Unavailable|ServerDown|OpenError|Trans|#80090(303|311)|#800706BA`)},
+	{authcert.Unsupported, pattern(`NotSupp|NotImpl|NotInst|SnapIn|PSArgument`)},
+	{authcert.Malformed, pattern(`Format|Xml|InvalidData|Parser|Serialization`)},
 }
 
 func reasonOf(facts string) authcert.Reason {
 	facts = strings.ReplaceAll(facts, "HostNotFound", "SocketError") // a name that DNS does not know is no missing object
 	for _, cause := range causes {
-		if cause.pattern.MatchString(facts) {
+		if cause.pattern().MatchString(facts) {
 			return cause.reason
 		}
 	}
@@ -38,15 +38,15 @@ func reasonOf(facts string) authcert.Reason {
 }
 
 // failureCategory is how Exchange names a kind of failure in an error's identifier and in front of a fault's text.
-var failureCategory = regexp.MustCompile(`\[FailureCategory=([A-Za-z0-9_.-]{1,80})\]`)
+var failureCategory = pattern(`\[FailureCategory=([A-Za-z0-9_.-]{1,80})\]`)
 
 // limitName is how Exchange names the limit of a throttling policy in a fault's text, in every language.
-var limitName = regexp.MustCompile(`\b(PowerShell)?Max(Tenant)?(Concurrency|Runspaces|Cmdlets)\b`)
+var limitName = pattern(`\b(PowerShell)?Max(Tenant)?(Concurrency|Runspaces|Cmdlets)\b`)
 
 // cmdletProblem classifies an error record of a cmdlet.
 func cmdletProblem(cmdlet string, e *psrp.ErrorRecord) *authcert.Problem {
 	facts := []string{e.Category, e.Reason}
-	if m := failureCategory.FindStringSubmatch(e.ID); m != nil {
+	if m := failureCategory().FindStringSubmatch(e.ID); m != nil {
 		facts = append(facts, m[1])
 	} else if id, _, _ := strings.Cut(e.ID, ","); !strings.ContainsAny(id, "[ ") {
 		facts = append(facts, id)
@@ -131,12 +131,12 @@ func faultProblem(p *authcert.Problem, fault *wsman.Fault) {
 	said := fault.Message + " " + fault.Reason
 	if p.Reason == authcert.Unreadable {
 		facts := fmt.Sprintf("#%08X", fault.Code)
-		if m := failureCategory.FindStringSubmatch(said); m != nil {
+		if m := failureCategory().FindStringSubmatch(said); m != nil {
 			facts += " " + m[1]
 		}
 		p.Reason = reasonOf(facts)
 	}
-	if limitName.MatchString(said) {
+	if limitName().MatchString(said) {
 		p.Reason = authcert.Throttled
 	}
 	switch p.Reason {

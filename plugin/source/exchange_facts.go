@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -196,11 +195,11 @@ func (q *inquiry) servers(ctx context.Context) ([]authcert.Server, error) {
 }
 
 // old is a version before Exchange 2013.
-var old = regexp.MustCompile(`^Version ([0-9]|1[0-4])\.`)
+var old = pattern(`^Version ([0-9]|1[0-4])\.`)
 
 // needsAuthCertificate leaves out Edge Transport servers and those before 2013. What cannot be read drops no server.
 func needsAuthCertificate(s *authcert.Server) bool {
-	return s.Role != "edge" && s.Role != "none" && !old.MatchString(s.AdminDisplayVersion)
+	return s.Role != "edge" && s.Role != "none" && !old().MatchString(s.AdminDisplayVersion)
 }
 
 // certificates reads those of one server. What cannot be read is the server's Error.

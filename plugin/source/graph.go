@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +37,7 @@ type application struct {
 	KeyCredentials         *[]keyCredential
 }
 
-var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+var guid = pattern(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
 // trusted reads the certificates of the dedicated application. It has the given
 // name or application ID, or the assumed name, or that of its kind; when it has
@@ -67,7 +66,7 @@ func (g graph) trusted(ctx context.Context, given, assumed string) (*authcert.En
 func (g graph) dedicated(ctx context.Context, given, assumed string) (*application, *authcert.Problem) {
 	filter := "startswith(displayName," + literal(dedicatedName) + ")"
 	switch {
-	case guid.MatchString(given):
+	case guid().MatchString(given):
 		filter = "appId eq " + literal(given)
 	case given != "":
 		filter = "displayName eq " + literal(given)

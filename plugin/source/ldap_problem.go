@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"regexp"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -112,7 +111,7 @@ var bindData = map[string]ldapResult{
 
 // bindCode finds the code in the server's text; "80090346" stands in place of
 // "data" when channel bindings do not match.
-var bindCode = regexp.MustCompile(`\bdata ([0-9a-f]{1,8})\b`)
+var bindCode = pattern(`\bdata ([0-9a-f]{1,8})\b`)
 
 func explainResult(problem *authcert.Problem, result *ldap.Error) {
 	known, ok := ldapResults[result.ResultCode]
@@ -121,7 +120,7 @@ func explainResult(problem *authcert.Problem, result *ldap.Error) {
 	}
 	code := ""
 	if result.ResultCode == ldap.LDAPResultInvalidCredentials && result.Err != nil {
-		if m := bindCode.FindStringSubmatch(result.Err.Error()); m != nil {
+		if m := bindCode().FindStringSubmatch(result.Err.Error()); m != nil {
 			if data, ok := bindData[m[1]]; ok {
 				known, code = data, ", "+m[1]
 			}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -127,17 +126,17 @@ func networkName(addresses []string) string {
 	return ""
 }
 
-var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]{0,252}[A-Za-z0-9_])?$`)
+var hostName = pattern(`^[A-Za-z0-9_]([A-Za-z0-9._-]{0,252}[A-Za-z0-9_])?$`)
 
-func isHostName(name string) bool { return hostName.MatchString(name) }
+func isHostName(name string) bool { return hostName().MatchString(name) }
 
-var serialNumber = regexp.MustCompile(`^Version (\d{1,5})\.(\d{1,5}) \(Build (\d{1,9})((?:\.\d{1,9}){0,2})\)$`)
+var serialNumber = pattern(`^Version (\d{1,5})\.(\d{1,5}) \(Build (\d{1,9})((?:\.\d{1,9}){0,2})\)$`)
 
 // exchangeVersion reads serialNumber, "Version 15.2 (Build 32562.17)", as
 // Get-ExchangeServer shows it: from version 8 on 30000 is added to the build
 // number there, earlier 10000. What it cannot read it leaves as it is.
 func exchangeVersion(serial string) string {
-	m := serialNumber.FindStringSubmatch(serial)
+	m := serialNumber().FindStringSubmatch(serial)
 	if m == nil {
 		return serial
 	}
