@@ -39,8 +39,15 @@ func (l *List[T]) UnmarshalJSON(data []byte) error {
 // look like none at all.
 type DER []byte
 
-// UnmarshalJSON reads base64 text, blanks in it ignored, and null.
+// UnmarshalJSON reads base64 text, blanks in it ignored, and null. Most of a
+// snapshot is plain base64 in quotes, which needs no look at JSON's escapes.
 func (d *DER) UnmarshalJSON(data []byte) error {
+	if len(data) > 2 && data[0] == '"' {
+		if raw, err := base64.StdEncoding.AppendDecode(nil, data[1:len(data)-1]); err == nil {
+			*d = raw
+			return nil
+		}
+	}
 	var text *string
 	if err := json.Unmarshal(data, &text); err != nil {
 		return fmt.Errorf("rawData: %w", err)
@@ -95,17 +102,24 @@ func DecodeSnapshot(data []byte) (*Snapshot, error) {
 		return nil, errors.New("the snapshot is empty")
 	}
 	var snap *Snapshot
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	if err := decoder.Decode(&snap); err != nil {
-		return nil, explainJSON(data, err)
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return nil, fmt.Errorf("line %d: more than one JSON document", lineAt(data, decoder.InputOffset()))
+	if json.Unmarshal(data, &snap) != nil {
+		return nil, malformed(data)
 	}
 	if err := validate(snap); err != nil {
 		return nil, err
 	}
 	return snap, nil
+}
+
+// malformed says what is wrong with a text that is no snapshot. It reads it
+// again, piece by piece: a Decoder tells more, but keeps a copy of its input.
+func malformed(data []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(new(Snapshot)); err != nil {
+		return explainJSON(data, err)
+	}
+	_, _ = decoder.Token() // whatever it is, it follows a whole document
+	return fmt.Errorf("line %d: more than one JSON document", lineAt(data, decoder.InputOffset()))
 }
 
 // plainUTF8 takes away what Windows puts around text: editors begin it with a

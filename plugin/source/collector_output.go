@@ -56,6 +56,9 @@ func collected(stdout, stderr []byte, nonce string) ([]byte, error) {
 // isCollected recognises what the collector printed, an answer or a refusal. A
 // snapshot in JSON may have the same words in it.
 func isCollected(data []byte) bool {
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return false
+	}
 	text := bytes.ReplaceAll(data, []byte{0}, nil)
 	return !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && (beginMark().Match(text) || refusal().Match(text))
 }

@@ -29,7 +29,7 @@ type File struct {
 // Snapshot reads the file or folder. What it is, its content tells.
 func (f File) Snapshot(context.Context) (*authcert.Snapshot, error) {
 	if f.Path == "-" {
-		data, err := readLimited(f.Stdin, "standard input")
+		data, err := readLimited(f.Stdin, "standard input", 0)
 		if err != nil {
 			return nil, err
 		}
@@ -87,12 +87,20 @@ func readFile(path string) ([]byte, error) {
 		return nil, fileProblem(path, err)
 	}
 	defer file.Close()
-	return readLimited(file, path)
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fileProblem(path, err)
+	}
+	return readLimited(file, path, info.Size())
 }
 
-// readLimited reads to the end, but never more than maxFile.
-func readLimited(r io.Reader, name string) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+// readLimited reads to the end, but never more than maxFile. About that many
+// bytes are expected.
+func readLimited(r io.Reader, name string, expected int64) ([]byte, error) {
+	var buffer bytes.Buffer
+	buffer.Grow(int(min(max(expected, 0), maxFile)) + bytes.MinRead)
+	_, err := buffer.ReadFrom(io.LimitReader(r, maxFile+1))
+	data := buffer.Bytes()
 	switch {
 	case err != nil:
 		return nil, fileProblem(name, err)
