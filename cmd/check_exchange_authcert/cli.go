@@ -38,10 +38,10 @@ type cli struct {
 
 	Timeout duration `group:"run" short:"t" default:"50s" placeholder:"DURATION" help:"The whole run, in seconds or as in 1m30s (${default})."`
 
-	Output       string      `group:"output" short:"o" default:"${output}" enum:"${outputs}" placeholder:"FORM" help:"${enum} (${default})."`
+	Output       string      `group:"output" short:"o" default:"nagios" enum:"nagios, prtg, prtg-v2, zabbix, json" placeholder:"FORM" help:"${enum} (${default})."`
 	Verbose      int         `group:"output" short:"v" type:"counter" help:"More detail; repeatable."`
 	Save         string      `group:"output" placeholder:"FILE" help:"Also write the snapshot that was judged (mode 0600)."`
-	Print        string      `group:"output" placeholder:"NAME" help:"Print what a monitoring system imports, or the collector, and exit 0: ${definitions}."`
+	Print        string      `group:"output" placeholder:"NAME" help:"Print what a monitoring system imports, or the collector, and exit 0: collector, zabbix, prtg-lookup, icinga2, director, nagios, nrpe, mrpe."`
 	ListFindings bool        `group:"output" help:"Print every finding that the check knows, and exit 0."`
 	Version      versionFlag `group:"output" short:"V" help:"Print the version, and exit 3."`
 }
@@ -73,14 +73,15 @@ func (c *cli) parse(args []string, env func(string) string, out io.Writer) (done
 	return false, errors.Join(c.oneSource(env), c.validateEntra(), policy.Validate())
 }
 
-// parser knows the options; what answers by itself is written to out.
+// parser knows the options; what answers by itself is written to out. It
+// defines no variables: kong (v1.17.0) expands each of them anew for every
+// option, at every start, which takes longer than to parse the arguments.
 func (c *cli) parser(out io.Writer, options ...kong.Option) (*kong.Kong, error) {
 	return kong.New(c, append(options,
 		kong.Name("check_exchange_authcert"),
 		kong.Description("Checks the OAuth certificate of an Exchange organization (the Auth Certificate). Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."),
 		kong.Writers(out, out),
 		kong.ExplicitGroups(groups),
-		kong.Vars{"output": forms[0].name, "outputs": formNames(), "definitions": definitionNames()},
 		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 160}),
 	)...)
 }

@@ -35,14 +35,6 @@ func brief(write func(io.Writer, authcert.Result) error) func(io.Writer, authcer
 	return func(w io.Writer, result authcert.Result, _ int) error { return write(w, result) }
 }
 
-func formNames() string {
-	names := make([]string, len(forms))
-	for i, f := range forms {
-		names[i] = f.name
-	}
-	return strings.Join(names, ", ")
-}
-
 // formByName finds a form; another name is the default's.
 func formByName(name string) form {
 	for _, f := range forms {

@@ -42,6 +42,32 @@ func TestPanicIsAnswered(t *testing.T) {
 	}
 }
 
+// TestOptionsNameWhatThereIs holds the command line's words to the tables behind them.
+func TestOptionsNameWhatThereIs(t *testing.T) {
+	var names []string
+	for _, f := range forms {
+		names = append(names, f.name)
+	}
+	found := 0
+	for _, f := range flags(t) {
+		switch f.Name {
+		case "output":
+			found++
+			if want := strings.Join(names, ", "); f.Enum != want || f.Default != names[0] {
+				t.Errorf("--output knows %q and is %q, want %q and the first of them", f.Enum, f.Default, want)
+			}
+		case "print":
+			found++
+			if want := ": " + definitionNames() + "."; !strings.HasSuffix(f.Help, want) {
+				t.Errorf("--print says %q, want it to end with %q", f.Help, want)
+			}
+		}
+	}
+	if found != 2 {
+		t.Errorf("%d of 2 options found", found)
+	}
+}
+
 // TestSilentParameters has nobody write parameters, and nobody close standard
 // input.
 func TestSilentParameters(t *testing.T) {
