@@ -29,8 +29,9 @@ var ways = []struct {
 // the password or the right, and with a domain controller that insists on
 // protection.
 func TestSamba(t *testing.T) {
-	const servers = 200
-	s := domain(t, servers)
+	const servers = pageSize + 50 // more than one page
+	s := newSamba(t)
+	furnish(s, servers)
 	s.start()
 	for _, way := range ways {
 		t.Run(fmt.Sprintf("%s over %s", way.auth, way.scheme), func(t *testing.T) {
@@ -49,7 +50,7 @@ func TestSamba(t *testing.T) {
 		source.Account.password, source.Kerberos.Keytab = "", s.keytab("reader")
 		expectOrganization(t, source, servers)
 	})
-	t.Run("no right", func(t *testing.T) { expectNoRight(t, s) })
+	t.Run("no right", func(t *testing.T) { expectNoRight(t, s, servers) })
 	t.Run("unknown certificate", func(t *testing.T) {
 		source := s.as("reader", wsman.AuthBasic, "ldaps")
 		source.TLS.CAFile = ""
@@ -90,7 +91,7 @@ func expectOrganization(t *testing.T, source LDAP, servers int) {
 	want := &authcert.AuthConfig{
 		CurrentCertificateThumbprint: currentPrint, PreviousCertificateThumbprint: previousPrint, NextCertificateThumbprint: nextPrint,
 		NextCertificateEffectiveDate: authcert.At(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)), ServiceName: authcert.ExchangeServiceName,
-		WhenChangedUTC: got.WhenChangedUTC, OriginatingServer: sambaHost,
+		WhenChangedUTC: got.WhenChangedUTC, OriginatingServer: strings.TrimPrefix(source.Kerberos.SPN, "ldap/"),
 	}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("AuthConfig (-got +want):\n%s", diff)
@@ -106,30 +107,39 @@ func expectOrganization(t *testing.T, source LDAP, servers int) {
 }
 
 // expectNoRight logs on with an account to whom nothing was delegated.
-func expectNoRight(t *testing.T, s *samba) {
+func expectNoRight(t *testing.T, s *samba, servers int) {
+	t.Helper()
 	snap, err := snapshotWithin(t, long, s.as("plain", wsman.AuthKerberos, "ldap"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if snap.AuthConfig != nil || len(snap.Servers) != 200 || snap.Hybrid != nil || len(snap.Errors) != 1 {
+	if snap.AuthConfig != nil || len(snap.Servers) != servers || snap.Hybrid != nil || len(snap.Errors) != 1 {
 		t.Fatalf("AuthConfig %+v, %d servers, hybrid %v, errors %v; want the servers alone", snap.AuthConfig, len(snap.Servers), snap.Hybrid, snap.Errors)
 	}
 	if p := snap.Errors[0]; !strings.Contains(p.Message, "not found or no permission to read it") || !strings.Contains(p.Hint, `dsacls "`+sambaConfig) {
 		t.Errorf("got %s (%s); want the right to delegate", p.Message, p.Hint)
 	}
+	result := authcert.Judge(snap, authcert.DefaultPolicy(), time.Now())
+	if f := result.Findings[0]; result.Status != authcert.Unknown || f.ID != "authconfig-unreadable" || f.Remedy != snap.Errors[0].Hint {
+		t.Errorf("%s, first %s: %s; want UNKNOWN, and what to do", result.Status, f.ID, f.Remedy)
+	}
 }
 
 // expectValues changes AuthConfig and reads it again.
 func expectValues(t *testing.T, s *samba) {
-	original := []string{"2:" + nextPrint, "0:" + currentPrint, "1:" + previousPrint}
+	t.Helper()
+	const current, previous, next = "0:" + currentPrint, "1:" + previousPrint, "2:" + nextPrint
+	all := [3]authcert.Thumbprint{currentPrint, previousPrint, nextPrint}
 	for _, row := range []struct {
 		values []string
 		want   [3]authcert.Thumbprint // current, previous, next
 	}{
 		{[]string{currentPrint}, [3]authcert.Thumbprint{currentPrint}},
-		{[]string{"1:" + previousPrint, "0:" + currentPrint}, [3]authcert.Thumbprint{currentPrint, previousPrint}},
+		{[]string{current}, [3]authcert.Thumbprint{currentPrint}},
+		{[]string{previous, current}, [3]authcert.Thumbprint{currentPrint, previousPrint}},
 		{[]string{"0:" + nextPrint, "2:" + currentPrint}, [3]authcert.Thumbprint{nextPrint, "", currentPrint}},
-		{original, [3]authcert.Thumbprint{currentPrint, previousPrint, nextPrint}},
+		{[]string{current, previous, next}, all}, {[]string{current, next, previous}, all}, {[]string{previous, current, next}, all},
+		{[]string{previous, next, current}, all}, {[]string{next, current, previous}, all}, {[]string{next, previous, current}, all},
 	} {
 		s.thumbprints(row.values)
 		snap, err := snapshotWithin(t, long, s.as("reader", wsman.AuthBasic, "ldaps"))
@@ -145,7 +155,8 @@ func expectValues(t *testing.T, s *samba) {
 
 // BenchmarkSamba reads 200 servers; cpu-ms is this process's own part.
 func BenchmarkSamba(b *testing.B) {
-	s := domain(b, 200)
+	s := newSamba(b)
+	furnish(s, 200)
 	s.start()
 	for _, way := range ways {
 		b.Run(fmt.Sprintf("%s over %s", way.auth, way.scheme), func(b *testing.B) {

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
-	"testing"
 	"time"
 
 	"check_exchange_authcert/plugin/authcert"
@@ -109,14 +108,13 @@ func organize(s *samba, servers int) {
 			"msExchServerSite: CN=Default-First-Site-Name,CN=Sites,CN=Configuration,"+sambaRoot, "msExchServerInternalTLSCert:: "+base64.StdEncoding.EncodeToString(append([]byte{0x30}, make([]byte, 1200)...)))
 	}
 	s.modify(ldif.String())
-	s.modify("dn: CN=DC1,OU=Domain Controllers," + sambaRoot + "\nchangetype: modify\nadd: servicePrincipalName\nservicePrincipalName: ldap/" + sambaHost + "\n\n")
+	s.modify("dn: CN=" + strings.ToUpper(s.name) + ",OU=Domain Controllers," + s.domainDN() + "\nchangetype: modify\nadd: servicePrincipalName\nservicePrincipalName: ldap/" + s.host() + "\n\n")
 }
 
-// domain is a running domain with two accounts: reader, to whom the one right
-// was given that the hint names, and plain, to whom none was.
-func domain(t testing.TB, servers int) *samba {
-	t.Helper()
-	s := newSamba(t)
+// furnish gives a domain an organization and two accounts: reader, to whom the
+// one right was given that the hint names, and plain, to whom none was.
+func furnish(s *samba, servers int) {
+	s.t.Helper()
 	extendSchema(s)
 	organize(s, servers)
 	for _, user := range []string{"reader", "plain"} {
@@ -126,19 +124,18 @@ func domain(t testing.TB, servers int) *samba {
 	_, sid, _ = strings.Cut(sid, "objectSid: ")
 	sid, _, _ = strings.Cut(sid, "\n")
 	s.inside("samba-tool", "dsacl", "set", "-s", s.dir+"/dc/etc/smb.conf", "-H", s.dir+"/dc/private/sam.ldb", "--objectdn="+sambaConfig, "--sddl=(A;;RPLCLORC;;;"+sid+")")
-	return s
 }
 
 // as is a source that asks the domain controller over a scheme.
 func (s *samba) as(user string, auth wsman.Auth, scheme string) LDAP {
 	l := LDAP{
 		URLs: []string{scheme + "://" + s.address}, Auth: auth, Now: time.Now(),
-		Account:  NewCredentials(user+"@"+sambaRealm, "", "M0nitor-Pass!"),
-		Kerberos: wsman.Kerberos{KDCs: []string{s.address}, SPN: "ldap/" + sambaHost},
+		Account:  NewCredentials(user+"@"+s.realm, "", "M0nitor-Pass!"),
+		Kerberos: wsman.Kerberos{KDCs: []string{s.address}, SPN: "ldap/" + s.host()},
 		TLS:      wsman.TLS{CAFile: s.ca},
 	}
 	if auth == wsman.AuthNTLM {
-		l.Account = NewCredentials(user, "EXAMPLE", "M0nitor-Pass!")
+		l.Account = NewCredentials(user, s.workgroup, "M0nitor-Pass!")
 	}
 	return l
 }

@@ -31,19 +31,40 @@ type samba struct {
 	dir       string
 	namespace string
 	address   string // its own
+	name      string
+	workgroup string
+	realm     string
 	ca        string // the file
 	daemon    *exec.Cmd
 }
 
 const (
-	sambaRealm = "EXAMPLE.TEST"
-	sambaHost  = "dc1.example.test"
-	sambaRoot  = "DC=example,DC=test"
+	sambaRealm    = "EXAMPLE.TEST"
+	sambaRoot     = "DC=example,DC=test" // the forest's
+	sambaPassword = "Passw0rd!"          // the administrator's
 )
 
-// newSamba provisions a domain. Where that cannot be done the test is skipped,
-// but not in CI.
+// host is the domain controller's full name.
+func (s *samba) host() string { return s.name + "." + strings.ToLower(s.realm) }
+
+// domainDN is the domain's distinguished name.
+func (s *samba) domainDN() string {
+	return "DC=" + strings.ReplaceAll(strings.ToLower(s.realm), ".", ",DC=")
+}
+
+// newSamba provisions the root domain of a forest.
 func newSamba(t testing.TB) *samba {
+	t.Helper()
+	s := emptySamba(t, samba{name: "dc1", workgroup: "EXAMPLE", realm: sambaRealm})
+	s.inside("samba-tool", "domain", "provision", "--realm="+s.realm, "--domain="+s.workgroup, "--server-role=dc", "--dns-backend=SAMBA_INTERNAL",
+		"--adminpass="+sambaPassword, "--host-name="+s.name, "--host-ip="+s.address, "--targetdir="+s.dir+"/dc", "--option=interfaces="+s.address, "--option=bind interfaces only=yes")
+	s.configure("no")
+	return s
+}
+
+// emptySamba is a place for a domain controller. Where there can be none the
+// test is skipped, but not in CI.
+func emptySamba(t testing.TB, s samba) *samba {
 	t.Helper()
 	missing := ""
 	for _, program := range []string{"samba", "samba-tool", "ldbadd", "ldbmodify", "ip"} {
@@ -61,13 +82,10 @@ func newSamba(t testing.TB) *samba {
 		t.Skip(missing)
 	}
 	id := os.Getpid() % 60000
-	s := &samba{t: t, dir: t.TempDir(), namespace: fmt.Sprintf("cea%d", id), address: fmt.Sprintf("198.18.%d.%d", id/250, id%250+1)}
+	s.t, s.dir, s.namespace, s.address = t, t.TempDir(), fmt.Sprintf("cea%d", id), fmt.Sprintf("198.18.%d.%d", id/250, id%250+1)
 	s.network(id)
 	s.files()
-	s.inside("samba-tool", "domain", "provision", "--realm="+sambaRealm, "--domain=EXAMPLE", "--server-role=dc", "--dns-backend=SAMBA_INTERNAL",
-		"--adminpass=Passw0rd!", "--host-name=dc1", "--host-ip="+s.address, "--targetdir="+s.dir+"/dc", "--option=interfaces="+s.address, "--option=bind interfaces only=yes")
-	s.configure("no")
-	return s
+	return &s
 }
 
 // network makes the namespace and the way into it.
@@ -91,7 +109,7 @@ func (s *samba) network(id int) {
 // certificates.
 func (s *samba) files() {
 	s.write("resolv.conf", "search example.test\nnameserver "+s.address+"\n")
-	s.write("hosts", "127.0.0.1 localhost\n"+s.address+" "+sambaHost+" dc1\n")
+	s.write("hosts", "127.0.0.1 localhost\n"+s.address+" "+s.host()+" "+s.name+"\n")
 	s.write("enter", fmt.Sprintf(`set -e
 mount --bind %[1]s/resolv.conf /etc/resolv.conf
 mount --bind %[1]s/hosts /etc/hosts
@@ -113,8 +131,8 @@ func (s *samba) certificates() {
 	check(s.t, err)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(s.t, err)
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: sambaHost}, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
-		DNSNames: []string{sambaHost}, IPAddresses: []net.IP{net.ParseIP(s.address)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: s.host()}, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
+		DNSNames: []string{s.host()}, IPAddresses: []net.IP{net.ParseIP(s.address)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
 	check(s.t, err)
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
@@ -127,10 +145,10 @@ func (s *samba) certificates() {
 // configure writes smb.conf; strong is whether binds have to be protected.
 // Provisioning drops some of these options.
 func (s *samba) configure(strong string) {
-	s.write("dc/etc/smb.conf", strings.NewReplacer("DIR", s.dir, "ADDRESS", s.address, "STRONG", strong).Replace(`[global]
-	netbios name = DC1
-	workgroup = EXAMPLE
-	realm = EXAMPLE.TEST
+	s.write("dc/etc/smb.conf", strings.NewReplacer("DIR", s.dir, "ADDRESS", s.address, "STRONG", strong, "NAME", s.name, "WORKGROUP", s.workgroup, "REALM", s.realm).Replace(`[global]
+	netbios name = NAME
+	workgroup = WORKGROUP
+	realm = REALM
 	server role = active directory domain controller
 	server services = ldap kdc rpc
 	interfaces = ADDRESS
