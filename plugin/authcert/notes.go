@@ -12,6 +12,7 @@ func (f *facts) notes() []string {
 	add := func(format string, values ...any) { notes = append(notes, fmt.Sprintf(format, values...)) }
 	f.rolloverNotes(add)
 	f.certificateNotes(add)
+	f.frontEndNotes(add)
 	f.evidenceNotes(add)
 	return append(notes, f.skipped...)
 }
