@@ -68,10 +68,14 @@ func (f *facts) addServer(facts *Server, byName map[string]*server) {
 	}
 }
 
-// merge takes over what a second entry of the same server knows.
+// merge takes over what a second entry of the same server knows. Where the two
+// contradict each other neither is believed: the server counts as not read.
 func (s *server) merge(other *Server) {
 	if s.Error == nil {
 		s.Error = other.Error
+	}
+	if s.Error == nil {
+		s.Error = s.contradicts(other)
 	}
 	if s.InternalTransportCertificateThumbprint == "" {
 		s.InternalTransportCertificateThumbprint = other.InternalTransportCertificateThumbprint
@@ -80,6 +84,21 @@ func (s *server) merge(other *Server) {
 		s.Published = other.Published
 	}
 	s.Served = append(slices.Clone(s.Served), other.Served...)
+}
+
+// contradicts says which fact of a second entry cannot be true beside this
+// one's; nil when there is none.
+func (s *server) contradicts(other *Server) *Problem {
+	for _, fact := range []struct{ name, one, two string }{
+		{"AdminDisplayVersion", s.AdminDisplayVersion, other.AdminDisplayVersion},
+		{"role", s.Role, other.Role},
+		{"internal transport certificate", string(s.InternalTransportCertificateThumbprint), string(other.InternalTransportCertificateThumbprint)},
+	} {
+		if fact.one != "" && fact.two != "" && !strings.EqualFold(fact.one, fact.two) {
+			return &Problem{Reason: Unreadable, Message: fmt.Sprintf("its two entries contradict each other: %s %s and %s", fact.name, fact.one, fact.two)}
+		}
+	}
+	return nil
 }
 
 func (f *facts) addCertificate(s *server, cert *Certificate) {
