@@ -16,6 +16,7 @@ func Judge(snap *Snapshot, policy Policy, now time.Time) Result {
 		Status:       f.status(findings),
 		CheckedAt:    At(now),
 		Origin:       snap.Origin,
+		Origins:      f.origins(),
 		TakenAt:      snap.TakenAt,
 		AuthConfig:   snap.AuthConfig,
 		Certificates: f.certificateResults(),

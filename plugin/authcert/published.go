@@ -5,14 +5,8 @@ import (
 	"net/http"
 )
 
-// Kinds of Origin whose facts hold no server's store, because nobody asked for
-// one: certificates are known from metadata documents alone.
-const (
-	KindPublished = "published" // nothing but those documents
-	KindLDAP      = "ldap"      // and Active Directory
-)
-
-// withoutStores tells whether nobody asked for the servers' stores.
+// withoutStores tells whether nobody asked for the servers' stores:
+// certificates are then known from metadata documents alone.
 func (f *facts) withoutStores() bool {
 	return f.Origin.Kind == KindPublished || f.Origin.Kind == KindLDAP
 }

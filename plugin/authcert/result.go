@@ -8,6 +8,7 @@ type Result struct {
 	Summary      string              `json:"summary"` // one line without the status
 	CheckedAt    Instant             `json:"checkedAt"`
 	Origin       Origin              `json:"origin"`
+	Origins      []FactOrigin        `json:"origins"` // of each kind of fact
 	TakenAt      Instant             `json:"takenAt"`
 	AuthConfig   *AuthConfig         `json:"authConfig"`
 	Certificates []CertificateResult `json:"certificates"`
@@ -52,7 +53,7 @@ func Failed(problem *Problem, now Instant) Result {
 	}
 	return Result{
 		Schema: Schema, Status: Unknown, StatusCode: Unknown.Code(), Summary: truncate(oneLine(summary), summaryLimit), CheckedAt: now,
-		Certificates: []CertificateResult{}, Servers: []ServerResult{}, Findings: []Finding{}, Notes: []string{}, Metrics: []Metric{},
+		Certificates: []CertificateResult{}, Servers: []ServerResult{}, Findings: []Finding{}, Notes: []string{}, Metrics: []Metric{}, Origins: []FactOrigin{},
 		Failure: problem,
 	}
 }

@@ -148,8 +148,8 @@ func authConfigDiffers(f *facts) []Finding {
 		}
 		brief := "two reads of AuthConfig differ"
 		message := fmt.Sprintf("%s: current %s, next %s from %s; current %s, next %s from %s", brief,
-			orNone(a.CurrentCertificateThumbprint), orNone(a.NextCertificateThumbprint), orUnnamed(a.OriginatingServer),
-			orNone(b.CurrentCertificateThumbprint), orNone(b.NextCertificateThumbprint), orUnnamed(b.OriginatingServer))
+			orNone(a.CurrentCertificateThumbprint), orNone(a.NextCertificateThumbprint), f.readBy(a),
+			orNone(b.CurrentCertificateThumbprint), orNone(b.NextCertificateThumbprint), f.readBy(b))
 		compare := "Get-AuthConfig"
 		if b.OriginatingServer != "" {
 			compare += " -DomainController " + quote(b.OriginatingServer)
@@ -166,11 +166,4 @@ func orNone(t Thumbprint) string {
 		return "none"
 	}
 	return t.Short()
-}
-
-func orUnnamed(server string) string {
-	if server == "" {
-		return "an unnamed domain controller"
-	}
-	return server
 }

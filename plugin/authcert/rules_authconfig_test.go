@@ -125,6 +125,7 @@ func TestAuthConfigDiffers(t *testing.T) {
 		return func(o *org) {
 			second := *o.AuthConfig
 			second.OriginatingServer = "dc02.contoso.com"
+			o.Origin = Origin{Kind: "winrm", Host: "ex01.contoso.com", Via: "exchange", Tried: []string{"ex00"}}
 			change(&second)
 			o.OtherAuthConfigs = List[AuthConfig]{second}
 		}
@@ -133,7 +134,11 @@ func TestAuthConfigDiffers(t *testing.T) {
 	judgeRows(t, []row{
 		{name: "the same", change: other(func(*AuthConfig) {})},
 		{name: "another current", change: other(func(a *AuthConfig) { a.CurrentCertificateThumbprint = "AB" }), want: is, words: []string{"dc01.contoso.com", "current AB", "dc02.contoso.com"}},
-		{name: "another next", change: other(func(a *AuthConfig) { a.NextCertificateThumbprint = "AB" }), want: is, words: []string{"next none from dc01", "next AB from dc02"}},
+		{name: "another next", change: other(func(a *AuthConfig) { a.NextCertificateThumbprint = "AB" }), want: is, words: []string{
+			"next none from winrm via exchange on ex01.contoso.com, domain controller dc01.contoso.com; ", "next AB from winrm via exchange on ex01.contoso.com, domain controller dc02.contoso.com"}, absent: []string{"ex00"}},
+		{name: "read another way", change: other(func(a *AuthConfig) {
+			a.NextCertificateThumbprint, a.Origin = "AB", &Origin{Kind: KindLDAP, Host: "dc02.contoso.com"}
+		}), want: is, words: []string{"next none from winrm via exchange on ex01.contoso.com, domain controller dc01.contoso.com; ", "next AB from ldap on dc02.contoso.com"}, absent: []string{"domain controller dc02"}},
 		{name: "unnamed", change: other(func(a *AuthConfig) { a.NextCertificateThumbprint, a.OriginatingServer = "AB", "" }), want: is, words: []string{"an unnamed domain controller"}},
 		{name: "another previous", change: other(func(a *AuthConfig) { a.PreviousCertificateThumbprint = "AB" })},
 	})

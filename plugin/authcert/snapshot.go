@@ -6,7 +6,8 @@ const Schema = 1
 // Snapshot is what was found out about one Exchange organization: facts only,
 // no judgement. Names are Microsoft's property names in camelCase; what is not
 // known is absent (null). Every certificate travels as its DER, and all that
-// can be computed from it is.
+// can be computed from it is. A fact with an Origin of its own was added to
+// those of the source: without one it comes from where the snapshot does.
 type Snapshot struct {
 	Schema     int         `json:"schema"`
 	TakenAt    Instant     `json:"takenAt"`
@@ -22,15 +23,6 @@ type Snapshot struct {
 	Errors           List[Problem]    `json:"errors,omitempty"`
 }
 
-// Origin says where the facts come from.
-type Origin struct {
-	Kind string `json:"kind"`           // the source: "winrm", "clixml", "snapshot", …
-	Host string `json:"host,omitempty"` // the server that was asked
-	Via  string `json:"via,omitempty"`  // the way that worked: "exchange", "snapin", …
-	// Tried are the hosts and ways that were tried before in vain, and why.
-	Tried []string `json:"tried,omitempty"`
-}
-
 // AuthConfig is what Get-AuthConfig shows.
 type AuthConfig struct {
 	CurrentCertificateThumbprint  Thumbprint `json:"currentCertificateThumbprint"`
@@ -41,12 +33,14 @@ type AuthConfig struct {
 	Realm                         string     `json:"realm,omitempty"`
 	WhenChangedUTC                Instant    `json:"whenChangedUTC"`
 	OriginatingServer             string     `json:"originatingServer,omitempty"` // the domain controller that answered
+	Origin                        *Origin    `json:"origin,omitempty"`
 }
 
 // Hybrid tells whether the organization shares OAuth with Exchange Online.
 type Hybrid struct {
-	Configured   *bool `json:"configured"`
-	DedicatedApp *bool `json:"dedicatedApp"` // the dedicated Exchange hybrid application is switched on
+	Configured   *bool   `json:"configured"`
+	DedicatedApp *bool   `json:"dedicatedApp"` // the dedicated Exchange hybrid application is switched on
+	Origin       *Origin `json:"origin,omitempty"`
 }
 
 // Server is one Exchange server and what was found on it.
@@ -59,6 +53,7 @@ type Server struct {
 	Certificates                           List[Certificate] `json:"certificates"`
 	Served                                 List[Served]      `json:"served,omitempty"`
 	Published                              *Published        `json:"published,omitempty"`
+	Origin                                 *Origin           `json:"origin,omitempty"` // of Certificates
 	Error                                  *Problem          `json:"error"`
 }
 
@@ -80,6 +75,7 @@ type Served struct {
 	Port       int      `json:"port"`
 	ServerName string   `json:"serverName,omitempty"` // the name that was asked for (SNI), when the answer is another one without
 	RawData    DER      `json:"rawData"`
+	Origin     *Origin  `json:"origin,omitempty"`
 	Error      *Problem `json:"error,omitempty"`
 }
 

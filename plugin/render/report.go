@@ -36,7 +36,7 @@ func report(result authcert.Result, verbosity int) string {
 		page.section("Servers:", serverTable(result))
 	}
 	page.section("Notes:", bullets(result.Notes))
-	if verbosity > 1 {
+	if verbosity > 1 && result.Failure == nil {
 		page.section("Read from:", origin(result))
 	}
 	return strings.Join(page.lines, "\n")

@@ -54,19 +54,14 @@ func presence(has *bool) string {
 
 // origin says where the facts come from and when they were taken.
 func origin(result authcert.Result) []string {
-	o := result.Origin
-	line := "- " + o.Kind
-	if o.Via != "" {
-		line += " via " + o.Via
-	}
-	if o.Host != "" {
-		line += " on " + o.Host
-	}
-	lines := []string{line + ", taken " + result.TakenAt.String()}
+	lines := []string{fmt.Sprintf("- %s, taken %s", result.Origin, result.TakenAt)}
 	if a := result.AuthConfig; a != nil {
 		lines = append(lines, fmt.Sprintf("- AuthConfig: current %s, next %s from %s, previous %s, changed %s on %s",
 			orNone(a.CurrentCertificateThumbprint), orNone(a.NextCertificateThumbprint), a.NextCertificateEffectiveDate,
 			orNone(a.PreviousCertificateThumbprint), a.WhenChangedUTC, a.OriginatingServer))
+	}
+	for _, o := range result.Origins {
+		lines = append(lines, fmt.Sprintf("- %s: from %s", o.Fact, o.Origin))
 	}
 	return lines
 }

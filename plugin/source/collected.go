@@ -40,7 +40,7 @@ func readCollected(document []byte) (*authcert.Snapshot, error) {
 		snap.Hybrid = &authcert.Hybrid{Configured: truth(hybrid, "configured"), DedicatedApp: truth(hybrid, "dedicatedApp")}
 	}
 	for _, entry := range o.Property("servers").List() {
-		server, note := collectedServer(entry)
+		server, note := collectedServer(entry, snap.Origin)
 		snap.Servers = append(snap.Servers, server)
 		if note != nil {
 			snap.Errors = append(snap.Errors, *note)
@@ -76,9 +76,10 @@ func readAuthConfig(o *clixml.Object) (*authcert.AuthConfig, error) {
 	return config, nil
 }
 
-// collectedServer reads one server. Certificates that came from the host's own
-// store are the whole list, so a failed cmdlet costs nothing but a note.
-func collectedServer(o *clixml.Object) (authcert.Server, *authcert.Problem) {
+// collectedServer reads one server of a collection with this origin.
+// Certificates that came from the host's own store are the whole list, so a
+// failed cmdlet costs nothing but a note.
+func collectedServer(o *clixml.Object, origin authcert.Origin) (authcert.Server, *authcert.Problem) {
 	s := authcert.Server{
 		FQDN:                cmp.Or(text(o, "fqdn"), unnamed),
 		AdminDisplayVersion: text(o, "adminDisplayVersion"),
@@ -97,7 +98,11 @@ func collectedServer(o *clixml.Object) (authcert.Server, *authcert.Problem) {
 		raw, _ := served.Property("rawData").Bytes()
 		s.Served = append(s.Served, authcert.Served{Port: int(port), RawData: raw, Error: problem(served.Property("error"))})
 	}
-	if text(o, "certificatesFrom") != "store" || s.Error == nil {
+	if text(o, "certificatesFrom") != "store" {
+		return s, nil
+	}
+	s.Origin = &authcert.Origin{Kind: origin.Kind, Host: origin.Host, Via: "store"}
+	if s.Error == nil {
 		return s, nil
 	}
 	note := *s.Error

@@ -85,15 +85,19 @@ func (l LDAP) compare(ctx context.Context, snap *authcert.Snapshot, urls []strin
 
 const stageCompare = "comparing AuthConfig with Active Directory"
 
-// adopt takes over what a second read knows.
+// adopt takes over what a second read knows, and says where it is from. Nothing
+// that is known is replaced.
 func adopt(snap, other *authcert.Snapshot) {
-	snap.OtherAuthConfigs = append(snap.OtherAuthConfigs, *other.AuthConfig)
-	snap.OtherAuthConfigs = append(snap.OtherAuthConfigs, other.OtherAuthConfigs...)
+	configs := append([]authcert.AuthConfig{*other.AuthConfig}, other.OtherAuthConfigs...)
+	for i := range configs {
+		configs[i].Origin = &other.Origin
+	}
+	snap.OtherAuthConfigs = append(snap.OtherAuthConfigs, configs...)
 	if snap.OrganizationGUID == "" {
 		snap.OrganizationGUID = other.OrganizationGUID
 	}
-	if snap.Hybrid == nil {
-		snap.Hybrid = other.Hybrid
+	if snap.Hybrid == nil && other.Hybrid != nil {
+		snap.Hybrid = &authcert.Hybrid{Configured: other.Hybrid.Configured, Origin: &other.Origin}
 	}
 }
 

@@ -37,7 +37,7 @@ func (d *directory) snapshot() (*authcert.Snapshot, error) {
 	}
 	snap := &authcert.Snapshot{
 		Schema:           authcert.Schema,
-		Origin:           authcert.Origin{Kind: "ldap", Host: server},
+		Origin:           authcert.Origin{Kind: authcert.KindLDAP, Host: server},
 		OrganizationGUID: objectGUID(org.GetRawAttributeValue("objectGUID")),
 	}
 	configs, problem := d.authConfigs(org, server)

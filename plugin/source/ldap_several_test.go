@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"check_exchange_authcert/plugin/authcert"
 )
 
@@ -100,6 +102,10 @@ func TestLDAPCompare(t *testing.T) {
 	expectCompared(t, snap)
 	if snap.OrganizationGUID == "" || snap.Hybrid == nil || snap.Origin.Kind != "winrm" || len(snap.Servers) != 0 {
 		t.Errorf("%+v: want organization and hybrid added, nothing else", snap)
+	}
+	from := &authcert.Origin{Kind: "ldap", Host: "dc01.example.test"}
+	if diff := cmp.Diff([]*authcert.Origin{snap.AuthConfig.Origin, snap.OtherAuthConfigs[0].Origin, snap.Hybrid.Origin}, []*authcert.Origin{nil, from, from}); diff != "" {
+		t.Errorf("origins of AuthConfig, the other and hybrid (-got +want):\n%s", diff)
 	}
 }
 

@@ -62,6 +62,9 @@ func (c CheckTLS) server(ctx context.Context, name string) []authcert.Served {
 	for i := 0; i < len(seen); i += 2 {
 		found = append(found, bothServed(seen[i], seen[i+1], name)...)
 	}
+	for i := range found {
+		found[i].Origin = &authcert.Origin{Kind: authcert.KindTLS}
+	}
 	return found
 }
 

@@ -123,7 +123,8 @@ func TestWinRMFacts(t *testing.T) {
 				Certificates: authcert.List[authcert.Certificate]{{RawData: []byte("a"), Services: authcert.Services{"IIS", "SMTP"}, HasPrivateKey: new(true), KeyProvider: "csp"}},
 				Served:       authcert.List[authcert.Served]{{Port: 444, RawData: []byte("b")}}},
 			{FQDN: "ex02.contoso.com", Error: &authcert.Problem{Reason: authcert.Unreachable, Message: "RPC"}},
-			{FQDN: "ex03.contoso.com", Certificates: authcert.List[authcert.Certificate]{{RawData: []byte("c")}}},
+			{FQDN: "ex03.contoso.com", Certificates: authcert.List[authcert.Certificate]{{RawData: []byte("c")}},
+				Origin: &authcert.Origin{Kind: "winrm", Host: "ex01.contoso.com", Via: "store"}},
 		},
 		Errors: authcert.List[authcert.Problem]{
 			{Stage: "get-transportservice", Reason: authcert.Throttled, Message: "budget"},
