@@ -148,7 +148,7 @@ func (f *facts) publishedNotes(add func(string, ...any)) {
 	if !f.withoutStores() {
 		return
 	}
-	if f.Origin.Kind == KindPublished {
+	if f.AuthConfig == nil && f.Origin.Kind == KindPublished {
 		add("AuthConfig was not read: what servers publish first counts as current (it may be the previous one when that has expired); the next certificate, its date and servers that were not named are not known")
 	}
 	add("the servers' stores were not read: whether the next certificate is there, and the other self-signed certificates, are not known; a document may be 12 hours old")

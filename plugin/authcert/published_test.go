@@ -156,6 +156,25 @@ func TestDirectoryAndDocuments(t *testing.T) {
 	}
 }
 
+// TestDocumentsAndDirectory has the documents of named servers, and AuthConfig
+// from Active Directory beside them.
+func TestDocumentsAndDirectory(t *testing.T) {
+	current, next := auth(t, 400), auth(t, 1800)
+	snap := publishing(t, document(current), document(next))
+	snap.AuthConfig = &AuthConfig{CurrentCertificateThumbprint: ThumbprintOf(current.RawData), WhenChangedUTC: At(in(-400)), Origin: &Origin{Kind: KindLDAP, Host: "dc01.contoso.com"}}
+	result := Judge(snap, DefaultPolicy(), now)
+	if diff := cmp.Diff(verdicts(result.Findings), []verdict{{"published-differs", Warning, "ex02"}}); diff != "" {
+		t.Fatalf("findings (-got +want):\n%s", diff)
+	}
+	if words := "AuthConfig names " + ThumbprintOf(current.RawData).Short() + " as current"; !strings.Contains(result.Findings[0].Message, words) {
+		t.Errorf("message %q lacks %q", result.Findings[0].Message, words)
+	}
+	if slices.ContainsFunc(result.Notes, func(note string) bool { return strings.HasPrefix(note, "AuthConfig was not read") }) {
+		t.Errorf("notes %q: it was read", result.Notes)
+	}
+	sameWhenSaved(t, snap, DefaultPolicy(), result)
+}
+
 // TestPublishedStandsIn has servers whose stores were not read although they
 // were asked for.
 func TestPublishedStandsIn(t *testing.T) {

@@ -53,8 +53,9 @@ func (l LDAP) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 }
 
 // Compare reads AuthConfig once more, from every named domain controller, and
-// adds what it finds to a snapshot that came another way. What could not be
-// read is noted: it is a second opinion and costs nothing else.
+// adds what it finds to a snapshot that came another way; where that has no
+// AuthConfig this one stands in. What could not be read is noted: it is a second
+// opinion and costs nothing else.
 func (l LDAP) Compare(ctx context.Context, snap *authcert.Snapshot) {
 	l.compare(ctx, snap, l.URLs)
 }
@@ -91,6 +92,9 @@ func adopt(snap, other *authcert.Snapshot) {
 	configs := append([]authcert.AuthConfig{*other.AuthConfig}, other.OtherAuthConfigs...)
 	for i := range configs {
 		configs[i].Origin = &other.Origin
+	}
+	if snap.AuthConfig == nil {
+		snap.AuthConfig, configs = &configs[0], configs[1:]
 	}
 	snap.OtherAuthConfigs = append(snap.OtherAuthConfigs, configs...)
 	if snap.OrganizationGUID == "" {

@@ -2,6 +2,7 @@ package source
 
 import (
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,33 @@ func TestLDAPCompare(t *testing.T) {
 	from := &authcert.Origin{Kind: "ldap", Host: "dc01.example.test"}
 	if diff := cmp.Diff([]*authcert.Origin{snap.AuthConfig.Origin, snap.OtherAuthConfigs[0].Origin, snap.Hybrid.Origin}, []*authcert.Origin{nil, from, from}); diff != "" {
 		t.Errorf("origins of AuthConfig, the other and hybrid (-got +want):\n%s", diff)
+	}
+}
+
+// TestLDAPStandsIn has a source without AuthConfig, as one is whose PowerShell
+// the expired certificate has broken: Active Directory tells it, and what is
+// known already stays.
+func TestLDAPStandsIn(t *testing.T) {
+	differs := startLDAP(t, true, change(ldapAuth, map[string][]string{"msExchAuthCertificateThumbprint": {nextPrint}})...)
+	source := joined(t, startLDAP(t, true, contoso(1)...), differs)
+	hybrid := &authcert.Hybrid{Configured: new(false)}
+	snap := &authcert.Snapshot{Schema: 1, Origin: authcert.Origin{Kind: "winrm"}, Hybrid: hybrid,
+		Errors: authcert.List[authcert.Problem]{{Stage: authcert.StageAuthConfig, Reason: authcert.Unreadable, Message: "it failed"}}}
+	source.Compare(t.Context(), snap)
+	if a := snap.AuthConfig; a == nil || a.CurrentCertificateThumbprint != currentPrint || a.Origin == nil || a.Origin.Kind != "ldap" {
+		t.Errorf("AuthConfig %+v, want the first directory's", a)
+	}
+	if len(snap.OtherAuthConfigs) != 1 || snap.OtherAuthConfigs[0].CurrentCertificateThumbprint != nextPrint || snap.Hybrid != hybrid {
+		t.Errorf("others %+v, hybrid %+v; want the second directory's, and what was known", snap.OtherAuthConfigs, snap.Hybrid)
+	}
+	result := authcert.Judge(snap, authcert.DefaultPolicy(), source.Now)
+	for _, finding := range result.Findings {
+		if finding.ID == "authconfig-unreadable" {
+			t.Errorf("%s: it was read", finding.Message)
+		}
+	}
+	if !slices.Contains(result.Notes, "not known (get-authconfig): it failed") {
+		t.Errorf("notes %q hide what failed", result.Notes)
 	}
 }
 
