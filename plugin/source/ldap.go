@@ -100,8 +100,21 @@ func adopt(snap, other *authcert.Snapshot) {
 	if snap.OrganizationGUID == "" {
 		snap.OrganizationGUID = other.OrganizationGUID
 	}
-	if snap.Hybrid == nil && other.Hybrid != nil {
+	adoptHybrid(snap, other)
+}
+
+// adoptHybrid takes over whether it is a hybrid organization. A directory that
+// holds its configuration contradicts a source that found none: then it is not
+// known, so that the answer of Entra ID counts.
+func adoptHybrid(snap, other *authcert.Snapshot) {
+	switch {
+	case other.Hybrid == nil:
+	case snap.Hybrid == nil:
 		snap.Hybrid = &authcert.Hybrid{Configured: other.Hybrid.Configured, Origin: &other.Origin}
+	case snap.Hybrid.Configured != nil && !*snap.Hybrid.Configured:
+		snap.Hybrid = &authcert.Hybrid{DedicatedApp: snap.Hybrid.DedicatedApp, Origin: snap.Hybrid.Origin}
+		snap.Errors = append(snap.Errors, authcert.Problem{Stage: stageCompare, Reason: authcert.Unreadable,
+			Message: fmt.Sprintf("whether this is a hybrid organization: yes from %s, no from %s", other.Origin, snap.Origin)})
 	}
 }
 

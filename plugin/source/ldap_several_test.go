@@ -116,7 +116,7 @@ func TestLDAPCompare(t *testing.T) {
 func TestLDAPStandsIn(t *testing.T) {
 	differs := startLDAP(t, true, change(ldapAuth, map[string][]string{"msExchAuthCertificateThumbprint": {nextPrint}})...)
 	source := joined(t, startLDAP(t, true, contoso(1)...), differs)
-	hybrid := &authcert.Hybrid{Configured: new(false)}
+	hybrid := &authcert.Hybrid{Configured: new(true), DedicatedApp: new(true)}
 	snap := &authcert.Snapshot{Schema: 1, Origin: authcert.Origin{Kind: "winrm"}, Hybrid: hybrid,
 		Errors: authcert.List[authcert.Problem]{{Stage: authcert.StageAuthConfig, Reason: authcert.Unreadable, Message: "it failed"}}}
 	source.Compare(t.Context(), snap)
@@ -134,6 +134,21 @@ func TestLDAPStandsIn(t *testing.T) {
 	}
 	if !slices.Contains(result.Notes, "not known (get-authconfig): it failed") {
 		t.Errorf("notes %q hide what failed", result.Notes)
+	}
+}
+
+// TestLDAPContradicts has Exchange find no hybrid configuration and Active
+// Directory hold one: neither wins, and a note says so.
+func TestLDAPContradicts(t *testing.T) {
+	source := startLDAP(t, true, contoso(1)...).source("ldaps")
+	snap := &authcert.Snapshot{Schema: 1, Origin: authcert.Origin{Kind: "exchange", Host: "ex01.contoso.com"}, Hybrid: &authcert.Hybrid{Configured: new(false), DedicatedApp: new(false)}}
+	source.Compare(t.Context(), snap)
+	if diff := cmp.Diff(snap.Hybrid, &authcert.Hybrid{DedicatedApp: new(false)}); diff != "" {
+		t.Errorf("hybrid (-got +want):\n%s", diff)
+	}
+	const want = "not known (comparing AuthConfig with Active Directory): whether this is a hybrid organization: yes from ldap on dc01.example.test, no from exchange on ex01.contoso.com"
+	if notes := authcert.Judge(snap, authcert.DefaultPolicy(), source.Now).Notes; !slices.Contains(notes, want) {
+		t.Errorf("notes %q lack %q", notes, want)
 	}
 }
 
