@@ -248,7 +248,7 @@ func FuzzLDAPServer(f *testing.F) {
 
 func buildOf(t *testing.T, version string) int {
 	t.Helper()
-	m := serialNumber.FindStringSubmatch(version)
+	m := serialNumber().FindStringSubmatch(version)
 	if m == nil {
 		t.Fatalf("%q is no version", version)
 	}
