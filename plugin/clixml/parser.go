@@ -3,7 +3,6 @@ package clixml
 import (
 	"encoding/xml"
 	"errors"
-	"io"
 	"strings"
 )
 
@@ -13,33 +12,24 @@ var streams = []string{"Error", "Warning", "Verbose", "Debug", "Information", "P
 
 // document reads <Objs> or a single object, and the end after it.
 func (p *parser) document() ([]*Object, error) {
-	start, err := p.element("the document")
-	if errors.Is(err, io.EOF) {
-		return nil, errors.New("no CLIXML: the document holds no element")
+	if err := p.declaration(); err != nil {
+		return nil, err
 	}
+	start, err := p.element()
 	if err != nil {
 		return nil, err
 	}
-	objects, err := p.topLevel(*start)
+	if start.Name.Local == "" {
+		return nil, errors.New("no CLIXML: the document holds no element")
+	}
+	objects, err := p.topLevel(start)
 	if err == nil {
-		err = p.end()
+		err = p.children(p.unexpected) // nothing may follow
 	}
 	if err != nil {
 		return nil, err
 	}
 	return objects, nil
-}
-
-// end makes sure that nothing follows.
-func (p *parser) end() error {
-	start, err := p.element("the document")
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return p.unexpected(*start)
 }
 
 func (p *parser) topLevel(start xml.StartElement) (objects []*Object, err error) {
@@ -59,7 +49,7 @@ func (p *parser) topLevel(start xml.StartElement) (objects []*Object, err error)
 		err = read(start)
 		return objects, err
 	}
-	err = p.children("Objs", read)
+	err = p.children(read)
 	return objects, err
 }
 
@@ -103,7 +93,7 @@ func (p *parser) dispatch(start xml.StartElement) (*Object, error) {
 	case "PR":
 		return p.progress()
 	case "Nil":
-		return &Object{Type: "Nil"}, p.children("Nil", p.unexpected)
+		return &Object{Type: "Nil"}, p.children(p.unexpected)
 	case "SS":
 		return p.secureString()
 	}
@@ -120,7 +110,7 @@ func (p *parser) object(start xml.StartElement) (*Object, error) {
 		p.objects[id] = target{object: o}
 	}
 	before, wrapped := p.met-1, false
-	err = p.children("Obj", func(part xml.StartElement) error {
+	err = p.children(func(part xml.StartElement) error {
 		known, err := p.describe(o, part)
 		if known || err != nil {
 			return err
@@ -158,9 +148,9 @@ func (p *parser) describe(o *Object, part xml.StartElement) (known bool, err err
 
 // wrap reads what the object is around: a container, a primitive or another <Obj>.
 func (p *parser) wrap(o *Object, part xml.StartElement) (err error) {
-	switch name := part.Name.Local; name {
+	switch part.Name.Local {
 	case "LST", "IE", "QUE", "STK":
-		o.Items, err = p.items(name)
+		o.Items, err = p.items()
 		return err
 	case "DCT":
 		o.Entries, err = p.entries()
@@ -184,9 +174,9 @@ func (p *parser) wrap(o *Object, part xml.StartElement) (err error) {
 	return nil
 }
 
-func (p *parser) items(container string) ([]*Object, error) {
+func (p *parser) items() ([]*Object, error) {
 	items := []*Object{}
-	err := p.children(container, func(start xml.StartElement) error {
+	err := p.children(func(start xml.StartElement) error {
 		o, err := p.value(start)
 		items = append(items, o)
 		return err
@@ -196,7 +186,7 @@ func (p *parser) items(container string) ([]*Object, error) {
 
 func (p *parser) entries() ([]Entry, error) {
 	var entries []Entry
-	err := p.children("DCT", func(start xml.StartElement) error {
+	err := p.children(func(start xml.StartElement) error {
 		if start.Name.Local != "En" {
 			return p.unexpected(start)
 		}
@@ -215,7 +205,7 @@ func (p *parser) entries() ([]Entry, error) {
 
 // members appends the named values within the open element.
 func (p *parser) members(parent string, members []Member) ([]Member, error) {
-	err := p.children(parent, func(start xml.StartElement) error {
+	err := p.children(func(start xml.StartElement) error {
 		name, named := attribute(start, "N")
 		if !named {
 			return p.errorf("<%.40s> in <%s> without a name", start.Name.Local, parent)
@@ -243,7 +233,7 @@ func (p *parser) memberSet(xml.StartElement) (*Object, error) {
 // progress reads a progress record, whose elements all hold plain text.
 func (p *parser) progress() (*Object, error) {
 	o := &Object{Type: "PR"}
-	err := p.children("PR", func(part xml.StartElement) error {
+	err := p.children(func(part xml.StartElement) error {
 		text, err := p.escapedText()
 		if part.Name.Local == "AV" {
 			o.Text = text

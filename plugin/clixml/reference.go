@@ -42,7 +42,7 @@ func (p *parser) reference(start xml.StartElement) (*Object, error) {
 	if !found {
 		return nil, p.errorf("<Ref> to object %d, which does not stand before it", id)
 	}
-	if err := p.children("Ref", p.unexpected); err != nil {
+	if err := p.children(p.unexpected); err != nil {
 		return nil, err
 	}
 	if to.weight == 0 {
@@ -53,7 +53,7 @@ func (p *parser) reference(start xml.StartElement) (*Object, error) {
 
 func (p *parser) typeNames(start xml.StartElement) ([]string, error) {
 	var names []string
-	err := p.children("TN", func(start xml.StartElement) error {
+	err := p.children(func(start xml.StartElement) error {
 		if start.Name.Local != "T" {
 			return p.unexpected(start)
 		}
@@ -86,5 +86,5 @@ func (p *parser) typeNamesRef(start xml.StartElement) ([]string, error) {
 	if !found {
 		return nil, p.errorf("<TNRef> to type names %d, which do not stand before it", id)
 	}
-	return names, p.children("TNRef", p.unexpected)
+	return names, p.children(p.unexpected)
 }

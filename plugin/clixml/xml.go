@@ -1,18 +1,20 @@
 package clixml
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/xml"
-	"errors"
 	"fmt"
-	"io"
+	"strings"
 )
 
 const namespace = "http://schemas.microsoft.com/powershell/2004/04"
 
+// parser walks through a document from tag to tag. What it gives away are pieces of the document, not copies.
 type parser struct {
-	xml     *xml.Decoder
-	input   *tagReader          // under it
+	input   string
+	at      int
+	open    []string            // elements
+	bare    bool                // the last tag was "<a/>": its end comes next
 	names   map[uint64][]string // TN by RefId
 	objects map[uint64]target   // Obj by RefId
 	depth   int
@@ -20,76 +22,61 @@ type parser struct {
 }
 
 func newParser(text []byte) *parser {
-	input := newTagReader(text)
-	p := &parser{xml: xml.NewDecoder(input), input: input, names: map[uint64][]string{}, objects: map[uint64]target{}}
-	p.xml.CharsetReader = declaredCharset
-	return p
+	return &parser{input: string(text), names: map[uint64][]string{}, objects: map[uint64]target{}}
 }
 
 func (p *parser) errorf(format string, args ...any) error {
-	line, _ := p.xml.InputPos()
-	return fmt.Errorf("line %d: %w", line, fmt.Errorf(format, args...))
+	return fmt.Errorf("line %d: %w", 1+strings.Count(p.input[:p.at], "\n"), fmt.Errorf(format, args...))
 }
 
 func (p *parser) unexpected(start xml.StartElement) error {
 	return p.errorf("unexpected <%.40s>", start.Name.Local)
 }
 
-// token returns the next token, or io.EOF at the end of a whole document.
-func (p *parser) token() (xml.Token, error) {
-	tok, err := p.xml.Token()
+// declaration reads the XML declaration, where there is one.
+func (p *parser) declaration() error {
+	rest := strings.TrimLeft(p.input, blanks)
+	if !strings.HasPrefix(rest, "<?") {
+		return nil
+	}
+	tag, err := cutTag(rest)
+	p.at = len(p.input) - len(rest) + len(tag)
+	if err == nil {
+		_, err = fromLibrary[xml.ProcInst](tag)
+	}
 	if err != nil {
-		return nil, p.failure(err)
+		return p.errorf("%w", err)
 	}
-	if start, ok := tok.(xml.StartElement); ok && start.Name.Space != "" && start.Name.Space != namespace {
-		return nil, p.errorf("<%.40s> of another namespace", start.Name.Local)
-	}
-	return tok, nil
+	return nil
 }
 
-// failure puts the decoder's error in words of our own: its words can quote the document.
-func (p *parser) failure(err error) error {
-	var refused refusal
-	var syntax *xml.SyntaxError
-	switch {
-	case errors.Is(err, io.EOF):
-		return io.EOF
-	case errors.As(err, &refused):
-		return p.errorf("%w", refused)
-	case errors.As(err, &syntax) && syntax.Msg == "unexpected EOF":
-		return p.errorf("the document ends too early")
+// element returns the next element within the open one, or one without a name at its end.
+func (p *parser) element() (xml.StartElement, error) {
+	if !p.bare {
+		p.at = len(p.input) - len(strings.TrimLeft(p.input[p.at:], blanks))
 	}
-	return p.errorf("not well-formed XML")
+	if text, err := p.characters(); err != nil || strings.TrimSpace(text) != "" {
+		return xml.StartElement{}, cmp.Or(err, p.errorf("text between the elements of %s", p.within()))
+	}
+	return p.tag()
 }
 
-// element returns the next element within parent, or nil at parent's end.
-func (p *parser) element(parent string) (*xml.StartElement, error) {
-	for {
-		tok, err := p.token()
-		if err != nil {
-			return nil, err
-		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			return &t, nil
-		case xml.EndElement:
-			return nil, nil
-		case xml.CharData:
-			if len(bytes.TrimSpace(t)) > 0 {
-				return nil, p.errorf("text between the elements of %s", parent)
-			}
-		}
+// within names the open element.
+func (p *parser) within() string {
+	if len(p.open) == 0 {
+		return "the document"
 	}
+	return "<" + p.open[len(p.open)-1] + ">"
 }
 
 // children calls read for each element within the open one.
-func (p *parser) children(parent string, read func(xml.StartElement) error) error {
+func (p *parser) children(read func(xml.StartElement) error) error {
 	for {
-		start, err := p.element("<" + parent + ">")
-		if err != nil || start == nil {
+		start, err := p.element()
+		if err != nil || start.Name.Local == "" {
 			return err
 		}
-		if err := read(*start); err != nil {
+		if err := read(start); err != nil {
 			return err
 		}
 	}
@@ -97,27 +84,68 @@ func (p *parser) children(parent string, read func(xml.StartElement) error) erro
 
 // text returns what stands in the element whose start has just been read, which must hold no other.
 func (p *parser) text() (string, error) {
-	plain, _ := p.input.plainText()
-	text := plain[:len(plain):len(plain)] // a copy, once anything is added
-	for {
-		tok, err := p.token()
-		if err != nil {
-			return "", err
-		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			return "", p.unexpected(t)
-		case xml.EndElement:
-			return string(text), nil
-		case xml.CharData:
-			text = append(text, t...)
-		}
+	text, err := p.characters()
+	if err != nil {
+		return "", err
 	}
+	start, err := p.tag()
+	if err == nil && start.Name.Local != "" {
+		err = p.unexpected(start)
+	}
+	return text, err
 }
 
 func (p *parser) escapedText() (string, error) {
 	text, err := p.text()
 	return unescape(text), err
+}
+
+// characters returns what the text up to the next tag stands for.
+func (p *parser) characters() (string, error) {
+	if p.bare {
+		return "", nil
+	}
+	raw, _, _ := strings.Cut(p.input[p.at:], "<")
+	if p.at += len(raw); isPlain(raw) {
+		return raw, nil
+	}
+	text, err := fromLibrary[xml.CharData](raw)
+	if err != nil {
+		return "", p.errorf("%w", err)
+	}
+	return string(text), nil
+}
+
+// tag reads the tag that comes next. An end has no name, nor has the end of a whole document.
+func (p *parser) tag() (xml.StartElement, error) {
+	last := len(p.open) - 1
+	if p.bare || p.at == len(p.input) && last < 0 {
+		p.bare = false
+		return xml.StartElement{}, nil
+	}
+	tag, err := cutTag(p.input[p.at:])
+	if p.at += len(tag); err != nil {
+		return xml.StartElement{}, p.errorf("%w", err)
+	}
+	if end, ok := strings.CutPrefix(tag, "</"); ok {
+		if last < 0 || strings.TrimRight(end[:len(end)-1], blanks) != p.open[last] {
+			return xml.StartElement{}, p.errorf("%w", errXML)
+		}
+		p.open = p.open[:last]
+		return xml.StartElement{}, nil
+	}
+	p.bare = strings.HasSuffix(tag, "/>")
+	start, err := startElement(tag)
+	space, _ := attribute(start, "xmlns")
+	switch {
+	case err != nil:
+		return start, p.errorf("%w", err)
+	case start.Name.Space != "" || space != "" && space != namespace:
+		return start, p.errorf("<%.40s> of another namespace", start.Name.Local)
+	case !p.bare:
+		p.open = append(p.open, start.Name.Local)
+	}
+	return start, nil
 }
 
 // meet counts n more objects or type names.
@@ -126,13 +154,4 @@ func (p *parser) meet(n int) error {
 		return p.errorf("%d objects and type names; the limit is %d", p.met, MaxObjects)
 	}
 	return nil
-}
-
-func attribute(start xml.StartElement, name string) (string, bool) {
-	for _, a := range start.Attr {
-		if a.Name.Space == "" && a.Name.Local == name {
-			return a.Value, true
-		}
-	}
-	return "", false
 }
