@@ -19,14 +19,6 @@ import (
 
 const labPassword = "Correct-Horse-7"
 
-// secondEngine is loaded before the collector runs: there is no WSMan client
-// outside of Windows, so the session with Exchange goes to a second engine,
-// which takes commands only, as Exchange's endpoint does. An alias goes before
-// the script's own function.
-const secondEngine = `function global:OpenSecondEngine { [runspacefactory]::CreateOutOfProcessRunspace($null, [System.Management.Automation.Runspaces.PowerShellProcessInstance]::new()) }
-${alias:NewExchange} = 'OpenSecondEngine'
-`
-
 func sharedFolder(t *testing.T, path string) string {
 	t.Helper()
 	folder, err := filepath.Abs(filepath.Join(cmp.Or(os.Getenv("CHECK_EXCHANGE_AUTHCERT_SHARED"), "../../../shared"), path))
@@ -76,7 +68,7 @@ func TestIntegrationWindowsHost(t *testing.T) {
 		}
 		return path
 	}
-	seam := write("init.ps1", secondEngine)
+	seam := write("init.ps1", wsmantest.SecondEngine)
 	ntlm := write("ntlm", "username = monitor\ndomain = CONTOSO\npassword = "+labPassword+"\n")
 	kerberos := write("kerberos", "username = monitor@"+wsmantest.LabRealm+"\npassword = "+labPassword+"\n")
 

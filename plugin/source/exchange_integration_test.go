@@ -148,33 +148,6 @@ func TestIntegrationVerdicts(t *testing.T) {
 	}
 }
 
-// TestIntegrationRequests counts messages, and what this side adds to the host's own time.
-func TestIntegrationRequests(t *testing.T) {
-	l := startLab(t)
-	der, thumbprint := authCertificate(t, time.Now().AddDate(-1, 0, 0), time.Now().AddDate(4, 0, 0))
-	for _, n := range []int{1, 4, 16} {
-		servers := make([][][]byte, n)
-		for i := range servers {
-			servers[i] = [][]byte{der}
-		}
-		h := l.Host(t, false, "--export", madeExport(t, thumbprint, "", "", servers...))
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		start := time.Now()
-		snap, err := ofLab(l, h).Snapshot(ctx)
-		took := time.Since(start)
-		cancel()
-		if err != nil || len(snap.Servers) != n || len(snap.Errors) > 0 || snap.Servers[n-1].Error != nil {
-			t.Fatalf("%d servers: %+v, %v", n, snap, err)
-		}
-		c := h.Count(t)
-		t.Logf("%d servers: %d requests, %d cmdlets, %d logon, %v", n, c.Requests, c.Commands, c.Logons, took.Round(time.Millisecond))
-		// Two for a cmdlet whose answer comes in one piece, more where the host hands the pieces out one by one.
-		if limit := 6 + 3*c.Commands; c.Requests > limit || c.Commands != 7+n {
-			t.Errorf("%d servers: %d requests for %d cmdlets, want %d at most", n, c.Requests, c.Commands, limit)
-		}
-	}
-}
-
 // TestIntegrationProblems has the host refuse and stall.
 func TestIntegrationProblems(t *testing.T) {
 	l := startLab(t)

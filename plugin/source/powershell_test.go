@@ -7,18 +7,17 @@ import (
 	"testing"
 
 	"check_exchange_authcert/plugin/authcert"
+	"check_exchange_authcert/plugin/wsman/wsmantest"
 )
 
 // TestPowerShell runs the collector on this host in PowerShell's own engine.
-// An alias goes before the script's function that opens Exchange's endpoint.
 func TestPowerShell(t *testing.T) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		t.Skip("the packed PowerShell engine needs Linux on x64")
 	}
 	pwsh := collectorShared(t, "powershell", "pwsh")
 	seam := filepath.Join(t.TempDir(), "init.ps1")
-	text := "function global:OpenSecondEngine { [runspacefactory]::CreateOutOfProcessRunspace($null, [System.Management.Automation.Runspaces.PowerShellProcessInstance]::new()) }\n${alias:NewExchange} = 'OpenSecondEngine'\n"
-	if err := os.WriteFile(seam, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(seam, []byte(wsmantest.SecondEngine), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("ENGINE_INIT", seam)
