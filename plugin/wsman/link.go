@@ -20,7 +20,8 @@ type link struct {
 	target  *target
 	cookies http.CookieJar
 	conn    net.Conn
-	limit   *io.LimitedReader // between conn and reader
+	late    *lateReader       // between conn and limit
+	limit   *io.LimitedReader // between late and reader
 	reader  *bufio.Reader
 	tls     *tls.ConnectionState // nil over http
 	broken  bool                 // nothing more can be sent
@@ -54,7 +55,8 @@ func dial(ctx context.Context, t *target, roots *x509.CertPool, cookies http.Coo
 			return nil, err
 		}
 	}
-	l.limit = &io.LimitedReader{R: l.conn}
+	l.late = &lateReader{Reader: l.conn}
+	l.limit = &io.LimitedReader{R: l.late}
 	l.reader = bufio.NewReader(l.limit)
 	return l, nil
 }
@@ -169,6 +171,9 @@ func (l *link) read(h *http.Request) (*response, error) {
 		if l.limit.N <= 0 {
 			return nil, fail(StageReceive, ReasonMalformed, "", "an answer with a head of more than %d bytes", maxHeader)
 		}
+		if l.late.failed != nil {
+			return nil, readError(l.late.failed)
+		}
 		if err != nil {
 			return nil, readError(err)
 		}
@@ -176,6 +181,21 @@ func (l *link) read(h *http.Request) (*response, error) {
 			return l.readBody(r)
 		}
 	}
+}
+
+// lateReader remembers why a connection could not be read on: net/http (Go 1.26) takes half a line before that for a
+// whole one.
+type lateReader struct {
+	io.Reader
+	failed error // not io.EOF
+}
+
+func (r *lateReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.failed = err
+	}
+	return n, err
 }
 
 // readError tells an answer that is no HTTP from a connection that failed.
