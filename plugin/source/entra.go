@@ -164,8 +164,14 @@ func loginProblem(err error) (throttled http.Header, problem *authcert.Problem) 
 		return refused.Resp.Header, problem
 	}
 	problem.Message = fmt.Sprintf("Entra ID answers the logon with HTTP %d", status)
+	switch {
+	case status == http.StatusNotFound:
+		problem.Reason = authcert.NotFound
+	case status >= http.StatusInternalServerError, status < http.StatusBadRequest:
+		problem.Reason = authcert.Unreadable
+	}
 	if code := loginCode().FindString(err.Error()); code != "" {
-		problem.Message = "logon refused: " + code
+		problem.Reason, problem.Message = authcert.AccessDenied, "logon refused: "+code
 		if words := loginCodes[code]; words != "" {
 			problem.Message += ", " + words
 		}
@@ -178,12 +184,15 @@ func cloudProblem(doing string, err error) *authcert.Problem {
 	problem := &authcert.Problem{Stage: authcert.StageEntra, Reason: authcert.Unreachable, Hint: "See that this host reaches login and Graph hosts over HTTPS (HTTPS_PROXY is used) and that its clock is right"}
 	var untrusted *tls.CertificateVerificationError
 	var large *http.MaxBytesError
+	var noTLS tls.RecordHeaderError
 	var inURL *url.Error
 	switch {
 	case isTimeout(err):
 		problem.Reason, problem.Message = authcert.Timeout, doing+": no answer in time"
 	case errors.As(err, &untrusted):
 		problem.Message = doing + ": the TLS certificate is not trusted: " + untrusted.Err.Error()
+	case errors.As(err, &noTLS):
+		problem.Reason, problem.Message = authcert.Malformed, doing+": it does not speak TLS"
 	case errors.As(err, &large):
 		problem.Reason, problem.Message = authcert.Malformed, fmt.Sprintf("%s: the answer is larger than %d MiB", doing, maxGraph>>20)
 	case errors.Is(err, io.ErrUnexpectedEOF):

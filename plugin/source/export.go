@@ -133,7 +133,7 @@ func serverOfFile(name string) string {
 func (e *exports) addAuthConfig(object *clixml.Object) {
 	config, err := readAuthConfig(object)
 	if err != nil {
-		e.problems = append(e.problems, authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.Malformed, Message: err.Error()})
+		e.problems = append(e.problems, authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.Malformed, Message: err.Error(), Hint: hintAnew})
 		return
 	}
 	e.authConfigs = append(e.authConfigs, *config)

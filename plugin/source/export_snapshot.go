@@ -14,7 +14,7 @@ import (
 
 // fail notes that a file could not be read, and whose facts that costs.
 func (e *exports) fail(name string, err error) {
-	problem := authcert.Problem{Stage: stageSnapshot, Reason: authcert.Malformed, Message: err.Error()}
+	problem := authcert.Problem{Stage: stageSnapshot, Reason: authcert.Malformed, Message: err.Error(), Hint: hintAnew}
 	var known *authcert.Problem
 	if errors.As(err, &known) {
 		problem = *known

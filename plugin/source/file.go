@@ -13,9 +13,13 @@ import (
 	"check_exchange_authcert/plugin/authcert"
 )
 
-// maxFile is the largest input that is read, in bytes: a thousand servers with
-// ten certificates each are a fifth of it.
-const maxFile = 64 << 20
+// The largest inputs that are read, in bytes: a thousand servers with ten
+// certificates each are a fifth of maxFile. How large a file is, it tells before
+// it is read; a stream does not, and what is read of it in vain takes memory.
+const (
+	maxFile   = 64 << 20
+	maxStream = 24 << 20
+)
 
 const stageSnapshot = "reading the snapshot"
 
@@ -29,7 +33,7 @@ type File struct {
 // Snapshot reads the file or folder. What it is, its content tells.
 func (f File) Snapshot(context.Context) (*authcert.Snapshot, error) {
 	if f.Path == "-" {
-		data, err := readLimited(f.Stdin, "standard input", 0)
+		data, err := readStream(f.Stdin, "standard input")
 		if err != nil {
 			return nil, err
 		}
@@ -88,34 +92,48 @@ func readFile(path string) ([]byte, error) {
 	}
 	defer file.Close()
 	info, err := file.Stat()
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fileProblem(path, err)
+	case !info.Mode().IsRegular():
+		return readStream(file, path)
+	case info.Size() > maxFile:
+		return nil, tooLarge(path, maxFile)
 	}
-	return readLimited(file, path, info.Size())
+	return readLimited(file, path, maxFile, int(info.Size()))
 }
 
-// readLimited reads to the end, but never more than maxFile. About that many
-// bytes are expected.
-func readLimited(r io.Reader, name string, expected int64) ([]byte, error) {
+// readStream reads what does not tell its size.
+func readStream(r io.Reader, name string) ([]byte, error) { return readLimited(r, name, maxStream, 0) }
+
+// readLimited reads to the end, but never more than so many bytes. About as
+// many as expected make one copy do.
+func readLimited(r io.Reader, name string, limit, expected int) ([]byte, error) {
 	var buffer bytes.Buffer
-	buffer.Grow(int(min(max(expected, 0), maxFile)) + bytes.MinRead)
-	_, err := buffer.ReadFrom(io.LimitReader(r, maxFile+1))
+	buffer.Grow(expected + bytes.MinRead)
+	_, err := buffer.ReadFrom(io.LimitReader(r, int64(limit)+1))
 	data := buffer.Bytes()
 	switch {
 	case err != nil:
 		return nil, fileProblem(name, err)
-	case len(data) > maxFile:
-		return nil, malformed(name, fmt.Errorf("it is larger than %d MiB", maxFile>>20))
+	case len(data) > limit:
+		return nil, tooLarge(name, limit)
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, malformed(name, errors.New("it is empty"))
 	}
 	return data, nil
 }
 
+func tooLarge(name string, limit int) *authcert.Problem {
+	return malformed(name, fmt.Errorf("it is larger than %d MiB", limit>>20))
+}
+
 func malformed(name string, err error) *authcert.Problem {
 	return &authcert.Problem{Stage: stageSnapshot, Reason: authcert.Malformed, Message: fmt.Sprintf("%s: %v", name, err),
-		Hint: "Write it anew with --save, the collector, or Export-Clixml"}
+		Hint: hintAnew}
 }
+
+const hintAnew = "Write it anew with --save, the collector, or Export-Clixml"
 
 // fileProblem says what the operating system said, without its own wording of
 // the operation.

@@ -125,7 +125,8 @@ func (g graph) applications(ctx context.Context, filter string) ([]application, 
 }
 
 func unexpected(doing string) *authcert.Problem {
-	return &authcert.Problem{Stage: authcert.StageEntra, Reason: authcert.Malformed, Message: doing + ": the answer is not what is expected"}
+	return &authcert.Problem{Stage: authcert.StageEntra, Reason: authcert.Malformed, Message: doing + ": the answer is not what is expected",
+		Hint: "See whether a proxy answers in the place of Microsoft Graph, and that --cloud is right"}
 }
 
 // get reads one answer into a value. A service that is busy is asked again when
@@ -172,7 +173,8 @@ func (g graph) try(ctx context.Context, address, doing string, into any) (http.H
 
 // refusedByGraph says what a status means.
 func refusedByGraph(doing string, status int) *authcert.Problem {
-	problem := &authcert.Problem{Stage: authcert.StageEntra, Reason: authcert.Unreadable, Message: fmt.Sprintf("%s: Graph answers HTTP %d", doing, status)}
+	problem := &authcert.Problem{Stage: authcert.StageEntra, Reason: authcert.Unreadable, Message: fmt.Sprintf("%s: Graph answers HTTP %d", doing, status),
+		Hint: "See whether a proxy answers in the place of Microsoft Graph, and its service health"}
 	switch {
 	case status == http.StatusUnauthorized:
 		problem.Reason, problem.Hint = authcert.AccessDenied, hintLogin

@@ -204,6 +204,10 @@ func (w *ldapWire) receive(p []byte) (int, error) {
 	}
 	n, err := w.Conn.Read(p[:min(int64(len(p)), w.left)])
 	w.left -= int64(n)
+	var noTLS tls.RecordHeaderError
+	if w.failed == nil && errors.As(err, &noTLS) {
+		w.failed = errors.New("it has stopped speaking TLS")
+	}
 	return n, err
 }
 

@@ -83,15 +83,15 @@ var ldapResults = map[uint16]ldapResult{
 	ldap.LDAPResultAuthMethodNotSupported:      {authcert.Unsupported, "it does not know this way to log on", "Try another --auth"},
 	ldap.LDAPResultStrongAuthRequired:          {authcert.Unsupported, "it wants messages to be signed, or TLS", "Use ldaps://, or Kerberos over ldap://"},
 	ldap.LDAPResultReferral:                    {authcert.NotFound, "it refers to another server, and that is not followed", "Name a domain controller of the forest that Exchange is in"},
-	ldap.LDAPResultAdminLimitExceeded:          {authcert.Throttled, "the request is beyond its administrative limits", ""},
+	ldap.LDAPResultAdminLimitExceeded:          {authcert.Throttled, "the request is beyond its administrative limits", "Ask another domain controller"},
 	ldap.LDAPResultConfidentialityRequired:     {authcert.Unsupported, "it wants TLS", "Use ldaps://"},
-	ldap.LDAPResultNoSuchObject:                {authcert.NotFound, "not found or no permission to read it", ""},
+	ldap.LDAPResultNoSuchObject:                {authcert.NotFound, "not found or no permission to read it", "See that Exchange is in this forest, and what the account may read"},
 	ldap.LDAPResultInappropriateAuthentication: {authcert.Unsupported, "it does not take this way to log on from this account", "Try another --auth"},
 	ldap.LDAPResultInvalidCredentials:          {authcert.AccessDenied, "wrong user or password", "Check them; they are not tried again, so that the account is not locked"},
-	ldap.LDAPResultInsufficientAccessRights:    {authcert.AccessDenied, "the account has no right to that", ""},
-	ldap.LDAPResultBusy:                        {authcert.Throttled, "it is busy", ""},
-	ldap.LDAPResultUnavailable:                 {authcert.Unreachable, "it is shutting down or starting", ""},
-	ldap.LDAPResultUnwillingToPerform:          {authcert.Unsupported, "it is not willing to do that", ""},
+	ldap.LDAPResultInsufficientAccessRights:    {authcert.AccessDenied, "the account has no right to that", "Every domain account may read the configuration partition by default: see what was taken away"},
+	ldap.LDAPResultBusy:                        {authcert.Throttled, "it is busy", "Ask another domain controller, or less often"},
+	ldap.LDAPResultUnavailable:                 {authcert.Unreachable, "it is shutting down or starting", "Name another domain controller too"},
+	ldap.LDAPResultUnwillingToPerform:          {authcert.Unsupported, "it is not willing to do that", "Try another --auth, or ldaps://"},
 }
 
 // bindData are the reasons that Active Directory gives with a refused bind, as
@@ -116,7 +116,7 @@ var bindCode = pattern(`\bdata ([0-9a-f]{1,8})\b`)
 func explainResult(problem *authcert.Problem, result *ldap.Error) {
 	known, ok := ldapResults[result.ResultCode]
 	if !ok {
-		known = ldapResult{reason: authcert.Unreadable, text: "it refused"}
+		known = ldapResult{authcert.Unreadable, "it refused", "See what the domain controller's Directory Service event log says"}
 	}
 	code := ""
 	if result.ResultCode == ldap.LDAPResultInvalidCredentials && result.Err != nil {

@@ -223,9 +223,12 @@ func malformedMetadata(why string) *authcert.Problem {
 func publishedProblem(err error) *authcert.Problem {
 	problem := &authcert.Problem{Stage: stagePublished, Reason: authcert.Unreachable, Message: plainError(err), Hint: hintPublished}
 	var untrusted *tls.CertificateVerificationError
+	var noTLS tls.RecordHeaderError
 	switch {
 	case isTimeout(err):
 		problem.Reason, problem.Message = authcert.Timeout, "no answer in time"
+	case errors.As(err, &noTLS):
+		problem.Reason, problem.Message = authcert.Malformed, "it does not speak TLS"
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		problem.Reason, problem.Message = authcert.Malformed, "the answer was cut off"
 	case errors.As(err, &untrusted):

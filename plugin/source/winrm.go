@@ -112,16 +112,25 @@ func conversationProblem(service, url, step string, err error) *authcert.Problem
 	switch {
 	case errors.As(err, &failed):
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled): // masterzen/winrm (v0.0.0-20260407182533) may give these alone
-		return &authcert.Problem{Stage: cmp.Or(step, "asking "+url), Reason: authcert.Timeout, Message: "no answer in time"}
+		return &authcert.Problem{Stage: cmp.Or(step, "asking "+service) + " (" + url + ")", Reason: authcert.Timeout, Message: "no answer in time", Hint: usualHints[authcert.Timeout]}
 	default:
-		return &authcert.Problem{Stage: cmp.Or(step, "asking "+url), Reason: authcert.Malformed, Message: err.Error()}
+		return &authcert.Problem{Stage: cmp.Or(step, "asking "+service) + " (" + url + ")", Reason: authcert.Malformed, Message: err.Error(), Hint: usualHints[authcert.Malformed]}
 	}
 	problem := &authcert.Problem{Stage: strings.ReplaceAll(stageWords[failed.Stage], "%s", service), Reason: authcert.Reason(failed.Reason), Message: failed.Err.Error(), Hint: failed.Hint}
 	if step != "" && (failed.Stage == wsman.StageSend || failed.Stage == wsman.StageReceive) {
 		problem.Stage = step
 	}
 	problem.Stage += " (" + url + ")"
+	problem.Hint = cmp.Or(problem.Hint, usualHints[problem.Reason])
 	return problem
+}
+
+// usualHints say what to check where nothing more is known than the reason.
+var usualHints = map[authcert.Reason]string{
+	authcert.Unreachable: "The connection was there and ended: see whether the service was restarted, and what the host's event log and devices on the way say",
+	authcert.Timeout:     "See how busy the host is, or give more time with --timeout",
+	authcert.Malformed:   "See whether something on the way answers in the host's place, and that the port and the URL are right",
+	authcert.Throttled:   "Ask less often, and end stale sessions of this account",
 }
 
 // stageWords spells the stages of a conversation with a service for people.
