@@ -117,6 +117,7 @@ func (c CheckTLS) handshake(ctx context.Context, address, name string) (authcert
 		return nil, servedProblem(err, "no connection in time")
 	}
 	defer connection.Close()
+	heard := &listening{Conn: connection}
 	var leaf authcert.DER
 	config := anyTLS()
 	config.ServerName = name
@@ -124,11 +125,23 @@ func (c CheckTLS) handshake(ctx context.Context, address, name string) (authcert
 		leaf = state.PeerCertificates[0].Raw
 		return nil
 	}
-	err = tls.Client(connection, config).HandshakeContext(ctx)
-	if leaf != nil || err == nil || hungUp(err) {
+	err = tls.Client(heard, config).HandshakeContext(ctx)
+	if leaf != nil || err == nil || (!heard.anything && hungUp(err)) {
 		return leaf, nil // what comes after the certificate does not matter
 	}
 	return nil, servedProblem(err, "no certificate in time")
+}
+
+// listening takes down whether the other side has said anything.
+type listening struct {
+	net.Conn
+	anything bool
+}
+
+func (l *listening) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	l.anything = l.anything || n > 0
+	return n, err
 }
 
 // hungUp tells whether the other side ended the connection without a word.
@@ -139,7 +152,8 @@ func hungUp(err error) bool {
 }
 
 func servedProblem(err error, late string) *authcert.Problem {
-	problem := &authcert.Problem{Stage: stageServed, Reason: authcert.Unreachable, Message: err.Error()}
+	problem := &authcert.Problem{Stage: stageServed, Reason: authcert.Unreachable, Message: err.Error(),
+		Hint: "See with openssl s_client -connect SERVER:PORT what this host is told there; a firewall may keep it from port 444"}
 	var noTLS tls.RecordHeaderError
 	var network *net.OpError
 	switch {
