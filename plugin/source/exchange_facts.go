@@ -22,6 +22,7 @@ type inquiry struct {
 	stuck   bool  // a cmdlet that was given up is still running in the session
 	lost    error // why there is no session any more
 	reopens int
+	broken  int // connections, by their loss or by an answer that cannot be believed
 }
 
 // maxReopens bounds how often a session that is stuck or lost is replaced: with it Exchange's own limits are kept.
@@ -81,6 +82,13 @@ func (q *inquiry) ask(ctx context.Context, waiting int, cmdlet string, parameter
 			return pipeline.Output, cmdletError(cmdlet, pipeline)
 		}
 		q.stuck = true
+		if breaks(err) {
+			q.broken++
+		}
+		if q.broken > 1 { // the conversation's last connection is for closing the session
+			q.lost = q.problem(stage, err)
+			return nil, q.lost
+		}
 		if !again || !worthAnother(err) {
 			return nil, q.problem(stage, err)
 		}
@@ -93,11 +101,11 @@ func (q *inquiry) ready(ctx context.Context) error {
 	case q.lost != nil:
 		return q.lost
 	case ctx.Err() != nil || remaining(ctx) <= shortWait:
-		return &authcert.Problem{Reason: authcert.Timeout, Message: "no time was left for it"}
+		return &authcert.Problem{Reason: authcert.Timeout, Message: "no time was left for it", Hint: usualHints[authcert.Timeout]}
 	case !q.stuck:
 		return nil
 	case q.reopens >= maxReopens:
-		q.lost = &authcert.Problem{Reason: authcert.Timeout, Message: fmt.Sprintf("it was not asked: the session got stuck or lost %d times", maxReopens+1)}
+		q.lost = &authcert.Problem{Reason: authcert.Timeout, Message: fmt.Sprintf("it was not asked: the session got stuck or lost %d times", maxReopens+1), Hint: usualHints[authcert.Timeout]}
 		return q.lost
 	}
 	q.reopens++
@@ -123,6 +131,13 @@ func sessionGone(err error) bool {
 func worthAnother(err error) bool {
 	var failed *wsman.Error
 	return sessionGone(err) || errors.As(err, &failed) && failed.Reason == wsman.ReasonUnreachable && mayHaveArrived(err)
+}
+
+// breaks tells whether the connection is of no use after an error.
+func breaks(err error) bool {
+	var failed *wsman.Error
+	var fault *wsman.Fault
+	return errors.As(err, &failed) && !errors.As(err, &fault)
 }
 
 // share is what one of several cmdlets may take.
@@ -157,9 +172,13 @@ func (q *inquiry) askSome(ctx context.Context, waiting int, cmdlet string, param
 		q.note(strings.ToLower(cmdlet), err)
 		return found, nil
 	case err == nil:
-		err = &authcert.Problem{Stage: strings.ToLower(cmdlet), Reason: authcert.NotFound, Message: cmdlet + " returned nothing"}
+		err = &authcert.Problem{Stage: strings.ToLower(cmdlet), Reason: authcert.NotFound, Message: cmdlet + " returned nothing", Hint: returnsNothing(cmdlet)}
 	}
 	return nil, err
+}
+
+func returnsNothing(cmdlet string) string {
+	return "See in the Exchange Management Shell what " + cmdlet + " returns for this account"
 }
 
 func (q *inquiry) authConfig(ctx context.Context) error {
@@ -169,7 +188,7 @@ func (q *inquiry) authConfig(ctx context.Context) error {
 	}
 	q.snap.AuthConfig, err = readAuthConfig(found[0])
 	if err != nil {
-		return &authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.Malformed, Message: err.Error()}
+		return &authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.Malformed, Message: err.Error(), Hint: hintSigning}
 	}
 	return nil
 }
@@ -216,7 +235,7 @@ func (q *inquiry) certificates(ctx context.Context, s *authcert.Server, waiting 
 	case err != nil:
 		errors.As(err, &s.Error)
 	case len(found) == 0:
-		s.Error = &authcert.Problem{Reason: authcert.NotFound, Message: "Get-ExchangeCertificate returned nothing"}
+		s.Error = &authcert.Problem{Reason: authcert.NotFound, Message: "Get-ExchangeCertificate returned nothing", Hint: returnsNothing("Get-ExchangeCertificate")}
 	case without > 0:
 		s.Error = &authcert.Problem{Reason: authcert.Malformed, Message: fmt.Sprintf("%d of %d certificates came without RawData", without, len(found)), Hint: hintSigning}
 	}

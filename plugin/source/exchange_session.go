@@ -36,6 +36,7 @@ func (s *remoteSession) open(ctx context.Context) error {
 		return err
 	}
 	if s.shell, err = createdShell(answer); err != nil {
+		s.shell = s.pool.ID().String() // likewise
 		return fmt.Errorf("%w: %w", errProtocol, err)
 	}
 	for s.pool.State() == psrp.PoolOpening {

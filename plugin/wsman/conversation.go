@@ -9,6 +9,9 @@ import (
 	"os"
 )
 
+// maxConnections is how often a conversation connects: a second time to go on, and a third to clean up behind itself.
+const maxConnections = 3
+
 // maxBody is the largest body that is read, in bytes: 16 MiB.
 const maxBody = 16 << 20
 
@@ -88,7 +91,7 @@ func readRoots(path string) (*x509.CertPool, error) {
 //
 // A fault is returned as an *Error that wraps a *Fault, whatever HTTP status it came with. After a refused or otherwise
 // failed first logon every call returns that same error. After a connection lost later, for instance because a context
-// ended in the middle of an exchange, the next call reconnects and logs on again, once in a Conversation's life; the
+// ended in the middle of an exchange, the next call reconnects and logs on again, twice in a Conversation's life; the
 // message of the interrupted call is not repeated.
 func (c *Conversation) Do(ctx context.Context, envelope []byte) ([]byte, error) {
 	select {
@@ -126,7 +129,7 @@ func (c *Conversation) String() string { return "conversation with " + c.target.
 // GoString is String: the fields hold keys.
 func (c *Conversation) GoString() string { return c.String() }
 
-// open makes sure that there is a connection with a logon: the first one, or the only one that may replace it.
+// open makes sure that there is a connection with a logon: the first one, or one that replaces it.
 func (c *Conversation) open(ctx context.Context) error {
 	if c.ended != nil {
 		return c.ended
@@ -135,8 +138,8 @@ func (c *Conversation) open(ctx context.Context) error {
 		return nil
 	}
 	c.drop()
-	if c.connections > 1 {
-		return fail(StageConnect, ReasonUnreachable, "", "the connection with %s was lost twice, and it is opened again once only", c.target.addr)
+	if c.connections >= maxConnections {
+		return fail(StageConnect, ReasonUnreachable, "", "the connection with %s was lost %d times, and it is not opened again", c.target.addr, maxConnections)
 	}
 	c.connections++
 	l, err := dial(ctx, c.target, c.roots, c.cookies)
@@ -146,7 +149,7 @@ func (c *Conversation) open(ctx context.Context) error {
 	}
 	if err != nil {
 		c.drop()
-		c.ended = err // the first connection is tried once, and so is the only one that may replace it
+		c.ended = err // a connection is tried once, and so is a logon
 		return err
 	}
 	// Basic has no logon of its own: the first answer is its outcome.

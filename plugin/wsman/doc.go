@@ -19,10 +19,10 @@
 //
 // NTLM's and Kerberos' message encryption belong to the TCP connection. When a context ends in the middle of an
 // exchange that connection cannot be used any more, yet a shell may be open on the other side. A Conversation whose
-// first logon succeeded therefore reconnects once in its life: the next Do, with a fresh context, opens a second
-// connection and logs on again with the credentials that have been accepted (Kerberos: with the ticket it holds, so the
-// KDC is not asked). When that connection is lost too, Do returns an error of StageConnect. A message is never sent
-// twice: the caller of an interrupted Do learns of it, and decides what to clean up.
+// first logon succeeded therefore reconnects: the next Do, with a fresh context, opens another connection and logs on
+// again with the credentials that have been accepted (Kerberos: with the ticket it holds, so the KDC is not asked). It
+// does so twice in its life, to go on and to clean up; when a third connection is lost, or a logon over one of them
+// fails, Do returns an error for ever. A message is never sent twice: the caller of an interrupted Do learns of it, and decides what to clean up.
 //
 // # Errors
 //

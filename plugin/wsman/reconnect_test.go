@@ -7,23 +7,23 @@ import (
 	"check_exchange_authcert/plugin/wsman/wsmantest"
 )
 
-func TestReconnectsOnce(t *testing.T) {
+func TestReconnectsTwice(t *testing.T) {
 	w := newWorld(t, wsman.AuthNTLM, wsmantest.Options{Interfere: func(s wsmantest.Step, count int) *wsmantest.Interference {
-		if s == wsmantest.StepCreate && count != 1 && count != 3 {
+		if s == wsmantest.StepCreate && count != 1 && count != 3 && count != 5 {
 			return &wsmantest.Interference{Drop: true}
 		}
 		return nil
 	}})
 	c := w.conversation(t)
-	for i, want := range []bool{true, false, true, false, false} {
+	for i, want := range []bool{true, false, true, false, true, false, false} {
 		if _, err := c.Do(t.Context(), createShell); (err == nil) != want {
 			t.Errorf("message %d: got %v, want success %v", i, err, want)
 		}
 	}
 	_, err := c.Do(t.Context(), createShell)
-	check(t, err, wsman.StageConnect, wsman.ReasonUnreachable, "lost twice")
-	if s := w.host.Stats(); s.Logons != 2 || s.Connections != 2 {
-		t.Errorf("got %+v, want two logons", s)
+	check(t, err, wsman.StageConnect, wsman.ReasonUnreachable, "lost 3 times")
+	if s := w.host.Stats(); s.Logons != 3 || s.Connections != 3 {
+		t.Errorf("got %+v, want three logons", s)
 	}
 }
 
