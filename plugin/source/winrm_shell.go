@@ -3,6 +3,8 @@ package source
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -34,7 +36,10 @@ type remoteShell struct {
 	step         string // what was being done, for errors
 
 	shell   *winrm.Shell
-	sent    chan struct{} // closed when the input is with the host
+	sent    chan struct{} // closed when the input is with the host, or has failed
+	unsent  error         // why it has
+	asked   int           // for output, in a row and in vain
+	brought int           // bytes of the answers to that
 	ended   bool          // the command has: it needs no signal
 	grace   context.Context
 	release context.CancelFunc
@@ -63,7 +68,7 @@ func (r *remoteShell) run(line, input string) (stdout, stderr []byte, err error)
 	var copied sync.WaitGroup
 	copied.Go(func() { _, _ = io.Copy(&out, command.Stdout) })
 	copied.Go(func() { _, _ = io.Copy(&errOut, command.Stderr) })
-	_, _ = io.WriteString(command.Stdin, input) // what fails here fails for the output too
+	_, _ = io.WriteString(command.Stdin, input) // what fails here is told in place of the output
 	command.Wait()
 	copied.Wait()
 	_ = command.Close() // terminates it, unless it has ended
@@ -95,11 +100,12 @@ var patch = strings.NewReplacer(
 
 // Post sends one message of the library. The input goes out in one message with
 // its end, before output is asked for: some hosts answer one question at a
-// time.
+// time. Where it did not get through, the collector would wait for it.
 func (r *remoteShell) Post(_ *winrm.Client, message *soap.SoapMessage) (string, error) {
 	text := patch.Replace(message.String())
 	ctx := r.ctx
-	switch action(text) {
+	doing := action(text)
+	switch doing {
 	case "Send":
 		defer close(r.sent)
 		text = strings.Replace(text, `Name="stdin"`, `Name="stdin" End="true"`, 1)
@@ -107,6 +113,9 @@ func (r *remoteShell) Post(_ *winrm.Client, message *soap.SoapMessage) (string, 
 		select {
 		case <-r.sent:
 		case <-ctx.Done():
+		}
+		if err := r.failure(); err != nil {
+			return "", err
 		}
 	case "Signal":
 		if r.hasEnded() {
@@ -117,12 +126,54 @@ func (r *remoteShell) Post(_ *winrm.Client, message *soap.SoapMessage) (string, 
 		ctx = r.graceful()
 	}
 	answer, err := r.conversation.Do(ctx, []byte(text))
-	if err == nil && bytes.Contains(answer, []byte("CommandState/Done")) {
+	if err == nil {
+		err = r.check(doing, answer)
+	}
+	if doing == "Send" && breaks(err) { // a fault says no more than that the command may have ended: its output says why
 		r.mutex.Lock()
-		r.ended = true
+		r.unsent = err
 		r.mutex.Unlock()
 	}
 	return string(answer), err
+}
+
+// maxReceived is the largest sum of the answers that bring the collector's
+// output, in bytes: base64 of 15 MiB, which is what the buffers below it take.
+const maxReceived = 20 << 20
+
+// check looks for what an answer must have. The library (see remoteShell) takes
+// one without for an empty name, and asks for output again and again.
+func (r *remoteShell) check(doing string, answer []byte) error {
+	switch doing {
+	case "Create":
+		_, err := createdShell(answer)
+		return err
+	case "Command":
+		if !bytes.Contains(answer, []byte("CommandId>")) {
+			return errors.New("the answer to Command names no command")
+		}
+	case "Receive":
+		r.mutex.Lock()
+		defer r.mutex.Unlock()
+		r.ended = r.ended || bytes.Contains(answer, []byte("CommandState/Done"))
+		if r.asked++; bytes.Contains(answer, []byte("Stream ")) {
+			r.asked = 0
+		}
+		if r.brought += len(answer); r.brought > maxReceived {
+			return fmt.Errorf("more than %d MiB with output", maxReceived>>20)
+		}
+		if r.asked > maxIdle {
+			return fmt.Errorf("%d answers in a row without anything in them", r.asked)
+		}
+	}
+	return nil
+}
+
+// failure is why the input did not get through.
+func (r *remoteShell) failure() error {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.unsent
 }
 
 func (r *remoteShell) hasEnded() bool {
