@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// MaxStream is how much one pipeline may bring in all, in bytes.
-	MaxStream = 64 << 20
+	// MaxStream is how much one pipeline may bring in all, in bytes: five hundred servers are told in it.
+	MaxStream = 20 << 20
 	// MaxRecords is how many errors, and how many records of each other kind, are kept. The first ones are.
 	MaxRecords = 100
 	// MaxCreate is the longest CREATE_PIPELINE message, in bytes: it goes in one fragment.

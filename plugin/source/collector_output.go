@@ -15,8 +15,8 @@ import (
 )
 
 // maxCollected is the largest CLIXML document that is unpacked, in bytes: a
-// thousand servers with ten certificates each are a third of it.
-const maxCollected = 64 << 20
+// thousand servers with ten certificates each are two thirds of it.
+const maxCollected = 32 << 20
 
 // localNonce is in the markers when the collector found no parameters on its
 // standard input: in a scheduled task that is as it should be.
@@ -34,7 +34,10 @@ var (
 // nor does UTF-16, which a redirection within PowerShell makes of it. Errors
 // are authcert.Problems; standard error serves to explain a missing answer.
 func collected(stdout, stderr []byte, nonce string) ([]byte, error) {
-	text := string(bytes.ReplaceAll(stdout, []byte{0}, nil)) // the payload is ASCII
+	if bytes.IndexByte(stdout, 0) >= 0 {
+		stdout = bytes.ReplaceAll(stdout, []byte{0}, nil) // the payload is ASCII
+	}
+	text := string(stdout)
 	payload, err := framed(text, nonce)
 	if errors.Is(err, errNoAnswer) {
 		return nil, unanswered(text, stderr)
@@ -89,24 +92,34 @@ func framed(text, nonce string) (string, error) {
 	return "", errors.New("it belongs to another request")
 }
 
-// unzip unpacks up to maxCollected bytes.
+// unzip unpacks up to maxCollected bytes. It looks first how many there are: a
+// few bytes may become many, and memory is taken for no more than is used.
 func unzip(zipped []byte) ([]byte, error) {
 	reader, err := gzip.NewReader(bytes.NewReader(zipped))
 	if err != nil {
 		return nil, fmt.Errorf("it is not gzip: %w", err)
 	}
-	document, err := io.ReadAll(io.LimitReader(reader, maxCollected+1))
+	size, err := io.Copy(io.Discard, io.LimitReader(reader, maxCollected+1))
 	if err != nil {
 		return nil, fmt.Errorf("it is not whole: %w", err)
 	}
-	if len(document) > maxCollected {
+	if size > maxCollected {
 		return nil, fmt.Errorf("unpacked, it is larger than %d MiB", maxCollected>>20)
+	}
+	document := make([]byte, size)
+	if err = reader.Reset(bytes.NewReader(zipped)); err == nil {
+		_, err = io.ReadFull(reader, document)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("it is not whole: %w", err)
 	}
 	return document, nil
 }
 
+const hintByHand = "Run the collector by hand on that host and see what it prints: check_exchange_authcert --print collector"
+
 func damaged(err error) error {
-	return &authcert.Problem{Stage: stageCollector, Reason: authcert.Malformed, Message: fmt.Sprintf("the collector's answer cannot be read: %v", err)}
+	return &authcert.Problem{Stage: stageCollector, Reason: authcert.Malformed, Message: fmt.Sprintf("the collector's answer cannot be read: %v", err), Hint: hintByHand}
 }
 
 // unanswered says why there is no answer: the script refuses where it could
@@ -117,6 +130,7 @@ func unanswered(text string, stderr []byte) error {
 	case found == nil:
 		problem.Reason = authcert.Malformed
 		problem.Message = "the collector gave no answer"
+		problem.Hint = hintByHand
 		if said := firstWords(clixml.ErrorText(stderr)); said != "" {
 			problem.Message += "; PowerShell says: " + said
 		}

@@ -63,15 +63,18 @@ func (p PowerShell) run(ctx context.Context, exe string, args []string, input st
 	case ctx.Err() != nil:
 		return nil, nil, &authcert.Problem{Stage: stageLocal, Reason: authcert.Timeout, Message: "no answer before the deadline",
 			Hint: "Give more time with --timeout; Exchange's PowerShell takes up to half a minute after a restart"}
+	case out.full || errOut.full:
+		return nil, nil, &authcert.Problem{Stage: stageLocal, Reason: authcert.Malformed, Message: fmt.Sprintf("it wrote more than %d MiB", maxOutput>>20), Hint: hintByHand}
 	case err == nil, errors.As(err, &exit):
-		return out.Bytes(), errOut.Bytes(), nil
+		return out.buffer.Bytes(), errOut.buffer.Bytes(), nil
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil, &authcert.Problem{Stage: stageLocal, Reason: authcert.NotFound, Message: exe + " is not there"}
+		return nil, nil, &authcert.Problem{Stage: stageLocal, Reason: authcert.NotFound, Message: exe + " is not there",
+			Hint: "Windows PowerShell 5.1 belongs to every Exchange server: is this one?"}
 	case errors.Is(err, fs.ErrPermission):
 		return nil, nil, &authcert.Problem{Stage: stageLocal, Reason: authcert.AccessDenied, Message: fmt.Sprintf("starting %s: %v", exe, err),
 			Hint: "See whether a policy (AppLocker, WDAC) forbids it"}
 	}
-	return nil, nil, &authcert.Problem{Stage: stageLocal, Reason: authcert.Unreadable, Message: fmt.Sprintf("running %s: %v", exe, err)}
+	return nil, nil, &authcert.Problem{Stage: stageLocal, Reason: authcert.Unreadable, Message: fmt.Sprintf("running %s: %v", exe, err), Hint: hintByHand}
 }
 
 // hidden tells whether an environment entry is one that must not be passed on.
@@ -81,12 +84,16 @@ func (p PowerShell) hidden(entry string) bool {
 	return slices.ContainsFunc(p.Hide, func(secret string) bool { return strings.EqualFold(name, secret) })
 }
 
-// limited is a buffer that refuses to grow beyond maxOutput.
-type limited struct{ bytes.Buffer }
+// limited is a buffer that refuses to grow beyond maxOutput. The buffer is not
+// embedded: io.Copy would find its ReadFrom, which knows no limit.
+type limited struct {
+	buffer bytes.Buffer
+	full   bool
+}
 
 func (l *limited) Write(data []byte) (int, error) {
-	if l.Len()+len(data) > maxOutput {
+	if l.full = l.full || l.buffer.Len()+len(data) > maxOutput; l.full {
 		return 0, fmt.Errorf("more than %d MiB of output", maxOutput>>20)
 	}
-	return l.Buffer.Write(data)
+	return l.buffer.Write(data)
 }
