@@ -67,6 +67,11 @@ func readAuthConfig(o *clixml.Object) (*authcert.AuthConfig, error) {
 		{"PreviousCertificateThumbprint", &config.PreviousCertificateThumbprint},
 		{"NextCertificateThumbprint", &config.NextCertificateThumbprint},
 	} {
+		if value := o.Property(field.name); !value.IsNil() {
+			if _, isText := value.Str(); !isText {
+				return nil, fmt.Errorf("%s is of another type than text", field.name)
+			}
+		}
 		thumbprint, err := authcert.ParseThumbprint(text(o, field.name))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", field.name, err)
