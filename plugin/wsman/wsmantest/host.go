@@ -95,6 +95,8 @@ type Interference struct {
 	Header      http.Header
 	ContentType string
 	Body        []byte
+	// Rewrite changes the ordinary answer's envelope before it is encrypted.
+	Rewrite func([]byte) []byte
 	// Mangle changes the bytes of the ordinary answer's body before they are sent.
 	Mangle func([]byte) []byte
 	// Early sends an answer with status 103 before the ordinary one.
@@ -167,6 +169,9 @@ func Start(t testing.TB, o Options) *Host {
 		end()
 		h.server.CloseClientConnections()
 		h.server.Close()
+		for _, s := range h.shells {
+			s.end()
+		}
 	})
 	return h
 }

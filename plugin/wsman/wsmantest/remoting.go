@@ -168,6 +168,10 @@ func (h *Host) operateRemote(ctx context.Context, id string, s *shell, q *envelo
 		if command != nil {
 			return h.receiveRemote(ctx, q, command)
 		}
+	case StepSend:
+		if command != nil { // what is sent is an answer to a prompt, which no cmdlet here waits for
+			return q.answer(nsShell+"/SendResponse", "<rsp:SendResponse/>"), nil
+		}
 	case StepSignal:
 		if command != nil {
 			command.done, command.hang = true, false
