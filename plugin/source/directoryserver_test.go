@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/pem"
 	"io"
@@ -32,6 +33,7 @@ type directoryServer struct {
 	faults   map[string]*directoryFault // by request: "connect", "starttls", "bind" or "search"
 	asked    map[string]bool            // attributes
 	requests map[string]int
+	before   func(request string) // called before each is answered; nil: not
 }
 
 type directoryEntry struct {
@@ -41,12 +43,13 @@ type directoryEntry struct {
 
 // directoryFault is what is done instead of answering.
 type directoryFault struct {
-	hang bool   // nothing, until the client gives up
-	drop bool   // the connection ends
-	send []byte // these bytes, as they are
-	code uint16 // a result
-	text string // its text
-	flow bool   // bytes of one answer without end
+	hang bool    // nothing, until the client gives up
+	drop bool    // the connection ends
+	send []byte  // these bytes, as they are
+	code uint16  // a result
+	kind ber.Tag // of the result, where it is not the request's own
+	text string  // its text
+	flow bool    // bytes of one answer without end
 }
 
 const (
@@ -135,6 +138,9 @@ func (c *directoryClient) fault(request string, id int64) bool {
 	c.requests[request]++
 	f := c.faults[request]
 	c.mu.Unlock()
+	if c.before != nil {
+		c.before(request)
+	}
 	switch {
 	case f == nil:
 		return true
@@ -151,7 +157,7 @@ func (c *directoryClient) fault(request string, id int64) bool {
 		c.Write(f.send)
 	case !f.drop:
 		tags := map[string]ber.Tag{"starttls": ldap.ApplicationExtendedResponse, "bind": ldap.ApplicationBindResponse, "search": ldap.ApplicationSearchResultDone}
-		c.send(id, ldapResultOf(tags[request], f.code, f.text))
+		c.send(id, ldapResultOf(cmp.Or(f.kind, tags[request]), f.code, f.text))
 		io.Copy(io.Discard, c.Conn)
 	}
 	return false
