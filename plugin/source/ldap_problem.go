@@ -35,7 +35,7 @@ func (d *directory) problem(doing string, err error) *authcert.Problem {
 		return own
 	case errors.As(err, &logon):
 		problem = &authcert.Problem{Reason: authcert.Reason(logon.Reason), Message: logon.Err.Error(), Hint: logon.Hint}
-	case d.ctx.Err() != nil:
+	case d.ctx.Err() != nil, isTimeout(err): // a dialer may see the deadline before the context does
 		problem = &authcert.Problem{Reason: authcert.Timeout, Message: "no answer in time", Hint: "Give more time with --timeout, or name another domain controller"}
 	case d.wire != nil && d.wire.failed != nil:
 		problem = &authcert.Problem{Reason: authcert.Malformed, Message: d.wire.failed.Error(), Hint: "See that this is a domain controller"}
