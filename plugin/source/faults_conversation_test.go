@@ -70,13 +70,13 @@ func (c conversation) can(s stage) []fault {
 	switch s {
 	case authenticate:
 		if c.kdc {
-			return slices.Concat(connectFaults(), onWire, []fault{oversized})
+			return slices.Concat(connectFaults, onWire, []fault{oversized})
 		}
 		return slices.Concat([]fault{denied}, onWire, inMessages)
 	case resolve:
 		return nameFaults
 	case connect:
-		return connectFaults()
+		return connectFaults
 	case handshake:
 		if c.tls {
 			return tlsFaults

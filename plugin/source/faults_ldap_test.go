@@ -31,7 +31,7 @@ func (l ldapWay) can(s stage) []fault {
 	case resolve:
 		return nameFaults
 	case connect:
-		return connectFaults()
+		return connectFaults
 	case handshake:
 		if l.auth == wsman.AuthKerberos {
 			return nil // it seals its messages itself

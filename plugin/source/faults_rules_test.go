@@ -1,9 +1,9 @@
 package source_test
 
 import (
+	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"testing"
 
 	"check_exchange_authcert/plugin/authcert"
@@ -24,19 +24,20 @@ func nameReason(f fault) authcert.Reason {
 var tlsFaults = []fault{reset, hang, drip, truncated, oversized, garbled, alerted, expired, wrongName, unknownCA}
 
 // connectFaults are those of a connection that is not there yet. What happens to one that is, is the next stage's.
-func connectFaults() []fault {
-	return []fault{refused}
-}
+var connectFaults = append([]fault{refused}, filteredFaults...)
 
 // portOf is ":port" of an address on this host where that happens.
-func portOf(t *testing.T, _ fault) string {
+func portOf(t *testing.T, f fault) string {
 	t.Helper()
+	if f == hang {
+		return filteredPort(t)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	return l.Addr().String()[strings.LastIndexByte(l.Addr().String(), ':'):]
+	return fmt.Sprintf(":%d", l.Addr().(*net.TCPAddr).Port)
 }
 
 func origins() []*origin {

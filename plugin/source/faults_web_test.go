@@ -76,7 +76,7 @@ func webFaults(statuses []fault) func(stage) []fault {
 		case resolve:
 			return nameFaults
 		case connect:
-			return connectFaults()
+			return connectFaults
 		case handshake:
 			return tlsFaults
 		case receive:
@@ -176,7 +176,7 @@ func servedFaults(s stage) []fault {
 	case resolve:
 		return nameFaults
 	case connect:
-		return connectFaults()
+		return connectFaults
 	case handshake:
 		return []fault{reset, hang, drip, truncated, oversized, garbled, alerted}
 	}
