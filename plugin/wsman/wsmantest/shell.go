@@ -149,7 +149,10 @@ func (c *command) start(run func(Command) Result, q Command) {
 		for {
 			select {
 			case data, more := <-c.input:
-				if _, err := writer.Write(data); err != nil || !more {
+				if !more {
+					return
+				}
+				if _, err := writer.Write(data); err != nil {
 					return
 				}
 			case <-c.finished: // whose input was not ended
