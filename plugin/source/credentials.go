@@ -5,8 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"check_exchange_authcert/plugin/authcert"
@@ -51,7 +49,7 @@ const maxCredentials = 64 << 10
 // others than its owner and group may read, or that is no regular file, is
 // refused.
 func ReadCredentials(path string) (Credentials, error) {
-	data, err := readPrivate(path)
+	data, err := wsman.ReadPrivate(path, maxCredentials)
 	if err != nil {
 		return Credentials{}, credentialsProblem(path, err)
 	}
@@ -60,34 +58,6 @@ func ReadCredentials(path string) (Credentials, error) {
 		return Credentials{}, credentialsProblem(path, err)
 	}
 	return found, nil
-}
-
-// readPrivate reads a small file that holds a secret. It has to be a regular
-// file that not every account may read.
-func readPrivate(path string) ([]byte, error) {
-	info, err := os.Stat(path) // before opening: a FIFO without a writer would hang
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no regular file")
-	}
-	if err != nil {
-		return nil, err
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	if info, err = file.Stat(); err == nil {
-		err = privateFile(info)
-	}
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(file, maxCredentials+1))
-	if err == nil && len(data) > maxCredentials {
-		err = fmt.Errorf("it is larger than %d KiB", maxCredentials>>10)
-	}
-	return data, err
 }
 
 func credentialsProblem(path string, err error) *authcert.Problem {

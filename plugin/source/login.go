@@ -8,6 +8,7 @@ import (
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
 
 	"check_exchange_authcert/plugin/authcert"
+	"check_exchange_authcert/plugin/wsman"
 )
 
 // ClientLogin is how an application logs on to Entra ID. It does not show its
@@ -19,7 +20,7 @@ type ClientLogin struct {
 // ReadClientSecret reads a file that holds a client secret and nothing else. A
 // file that every account may read is refused.
 func ReadClientSecret(path string) (ClientLogin, error) {
-	data, err := readPrivate(path)
+	data, err := wsman.ReadPrivate(path, maxCredentials)
 	secret := strings.TrimSpace(string(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
 	switch {
 	case err != nil:
@@ -39,7 +40,7 @@ func ReadClientSecret(path string) (ClientLogin, error) {
 // refused.
 func ReadClientCertificate(path string) (ClientLogin, error) {
 	const hint = "The file holds the certificate and its RSA key in PEM, the key not encrypted, and has mode 0600; from a .pfx: openssl pkcs12 -in client.pfx -nodes -out client.pem"
-	data, err := readPrivate(path)
+	data, err := wsman.ReadPrivate(path, maxCredentials)
 	if err != nil {
 		return ClientLogin{}, loginFile(path, err, hint)
 	}

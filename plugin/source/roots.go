@@ -5,7 +5,12 @@ import (
 	"errors"
 
 	"check_exchange_authcert/plugin/authcert"
+	"check_exchange_authcert/plugin/wsman"
 )
+
+// maxRoots is the largest file of certificates that is read, in bytes: a whole
+// system's are a tenth of it.
+const maxRoots = 4 << 20
 
 // ReadRoots reads the certificates (PEM) that alone are to be trusted; without
 // a path there are none.
@@ -13,9 +18,11 @@ func ReadRoots(path string) (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := readFile(path)
+	data, err := wsman.ReadRegular(path, maxRoots)
 	roots := x509.NewCertPool()
-	if err == nil && !roots.AppendCertsFromPEM(data) {
+	if err != nil {
+		err = fileProblem(path, err)
+	} else if !roots.AppendCertsFromPEM(data) {
 		err = malformed(path, errors.New("it holds no certificate in PEM"))
 	}
 	if err == nil {

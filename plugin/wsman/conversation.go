@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/cookiejar"
-	"os"
 )
 
 // maxConnections is how often a conversation connects: a second time to go on, and a third to clean up behind itself.
@@ -75,9 +74,9 @@ func readRoots(path string) (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil // the system's
 	}
-	pem, err := os.ReadFile(path)
+	pem, err := readConfiguration("CA file", path)
 	if err != nil {
-		return nil, fail(StageConfigure, ReasonUnreadable, "", "reading the CA file: %w", err)
+		return nil, err
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {

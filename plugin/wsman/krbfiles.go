@@ -1,8 +1,8 @@
 package wsman
 
 import (
-	"io"
-	"os"
+	"errors"
+	"io/fs"
 	"strings"
 
 	"github.com/jcmturner/gokrb5/v8/iana/nametype"
@@ -10,23 +10,30 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// maxFile is the largest keytab, cache or krb5.conf that is read, in bytes.
+// maxFile is the largest keytab, cache, krb5.conf or CA file that is read, in bytes.
 const maxFile = 4 << 20
 
-func readFile(kind, path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
+// readSecret reads a file with keys, which not every account may read.
+func readSecret(kind, path string) ([]byte, error) {
+	data, err := ReadPrivate(path, maxFile)
+	return told(kind, path, data, err)
+}
+
+func readConfiguration(kind, path string) ([]byte, error) {
+	data, err := ReadRegular(path, maxFile)
+	return told(kind, path, data, err)
+}
+
+// told names the file in what reading it brought.
+func told(kind, path string, data []byte, err error) ([]byte, error) {
+	var system *fs.PathError
+	switch {
+	case err == nil:
+		return data, nil
+	case errors.As(err, &system):
 		return nil, fail(StageConfigure, ReasonUnreadable, "", "reading the %s: %w", kind, err)
 	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fail(StageConfigure, ReasonUnreadable, "", "reading the %s: %w", kind, err)
-	}
-	if len(b) > maxFile {
-		return nil, fail(StageConfigure, ReasonMalformed, "", "the %s %s has more than %d bytes", kind, path, maxFile)
-	}
-	return b, nil
+	return nil, fail(StageConfigure, ReasonUnreadable, "", "reading the %s %s: %w", kind, path, err)
 }
 
 func newTicketSource(t *target) (*ticketSource, error) {
@@ -39,7 +46,7 @@ func newTicketSource(t *target) (*ticketSource, error) {
 		kdcs:     kdcs{given: k.KDCs},
 	}
 	if k.ConfigFile != "" {
-		b, err := readFile("Kerberos configuration", k.ConfigFile)
+		b, err := readConfiguration("Kerberos configuration", k.ConfigFile)
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +72,7 @@ func (s *ticketSource) needRealm() error {
 }
 
 func (s *ticketSource) readKeytab(t *target, path string) error {
-	b, err := readFile("keytab", path)
+	b, err := readSecret("keytab", path)
 	if err != nil {
 		return err
 	}
@@ -97,7 +104,7 @@ func (s *ticketSource) readCache(t *target, path string) error {
 		}
 		path = rest
 	}
-	b, err := readFile("credential cache", path)
+	b, err := readSecret("credential cache", path)
 	if err != nil {
 		return err
 	}
