@@ -28,7 +28,7 @@ func full(t testing.TB) *Snapshot {
 	o.Servers[1].Published = &Published{Thumbprints: List[Thumbprint]{o.currentThumbprint()}, HTTPStatus: 200}
 	o.unreadable(2, Unreachable)
 	o.Entra = &Entra{Application: "a", KeyCredentials: List[KeyCredential]{{Thumbprint: o.currentThumbprint(), EndDateTime: At(in(9))}, {}}}
-	o.Errors = List[Problem]{{Stage: "s", Reason: Throttled, Message: "m", Hint: "h"}}
+	o.Errors = List[Problem]{{Stage: "s", Reason: Throttled, Message: "m", Hint: "# h"}}
 	return o.Snapshot
 }
 

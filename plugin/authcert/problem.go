@@ -1,6 +1,7 @@
 package authcert
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -49,6 +50,21 @@ func (p *Problem) Error() string {
 		return p.Message
 	}
 	return fmt.Sprintf("%s: %s", p.Reason.words(), p.Message)
+}
+
+// UnmarshalJSON reads a problem as it was written, but for its hint, which
+// whoever wrote the file may have chosen: a hint is printed as what to do, next
+// to our own commands. It becomes a comment, which does nothing when it is
+// pasted.
+func (p *Problem) UnmarshalJSON(data []byte) error {
+	type fields Problem
+	if err := json.Unmarshal(data, (*fields)(p)); err != nil {
+		return fmt.Errorf("problem: %w", err)
+	}
+	if hint := strings.TrimLeft(oneLine(p.Hint), "# "); hint != "" {
+		p.Hint = "# " + hint
+	}
+	return nil
 }
 
 // words spells the reason for people: "access denied".

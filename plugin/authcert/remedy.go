@@ -47,7 +47,7 @@ func computers(servers []*server) string {
 	}
 	names := make([]string, len(servers))
 	for i, s := range servers {
-		names[i] = quote(s.FQDN)
+		names[i] = Quote(s.FQDN)
 	}
 	return strings.Join(names, ",")
 }
@@ -117,13 +117,13 @@ func (f *facts) bring(cert authCert, again bool, to []*server) []string {
 	}
 	steps := []string{
 		askPassword,
-		fmt.Sprintf(`$pfx = Export-ExchangeCertificate -Server %s -Thumbprint %s -BinaryEncoded -Password $pw`, quote(from.FQDN), quote(string(cert.thumbprint))),
+		fmt.Sprintf(`$pfx = Export-ExchangeCertificate -Server %s -Thumbprint %s -BinaryEncoded -Password $pw`, Quote(from.FQDN), Quote(string(cert.thumbprint))),
 	}
 	if again {
-		steps = append(steps, onServers(to, "Remove-Item "+quote(`Cert:\LocalMachine\My\`+string(cert.thumbprint)), "  # an import does not replace what is there"))
+		steps = append(steps, onServers(to, "Remove-Item "+Quote(`Cert:\LocalMachine\My\`+string(cert.thumbprint)), "  # an import does not replace what is there"))
 	}
 	for _, s := range to {
-		steps = append(steps, fmt.Sprintf(`Import-ExchangeCertificate -Server %s -FileData $pfx.FileData -Password $pw -PrivateKeyExportable $true  # Exchange replicates within a site only`, quote(s.FQDN)))
+		steps = append(steps, fmt.Sprintf(`Import-ExchangeCertificate -Server %s -FileData $pfx.FileData -Password $pw -PrivateKeyExportable $true  # Exchange replicates within a site only`, Quote(s.FQDN)))
 	}
 	if cert.role == "current" {
 		steps = append(steps, onServers(to, recycle, ""))
@@ -146,6 +146,6 @@ func (c authCert) exporter(to ...*server) *server {
 // repairKey tries to find a lost key again before the certificate is copied.
 func (f *facts) repairKey(cert authCert, s *server) []string {
 	return append([]string{
-		onServers([]*server{s}, "certutil -repairstore my "+quote(string(cert.thumbprint)), "  # finds the key again if it is still there; if not:"),
+		onServers([]*server{s}, "certutil -repairstore my "+Quote(string(cert.thumbprint)), "  # finds the key again if it is still there; if not:"),
 	}, f.copyAgain(cert, s)...)
 }

@@ -69,7 +69,7 @@ func (f *facts) lookFor(cert authCert) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf(`foreach ($s in %s) { Get-ExchangeCertificate -Server $s -Thumbprint %s }  # could not be read; it has to be there first`,
-		computers(unread), quote(string(cert.thumbprint)))}
+		computers(unread), Quote(string(cert.thumbprint)))}
 }
 
 // anew stages a new certificate, or puts it in force where the time for that
@@ -142,6 +142,6 @@ func (f *facts) restage() []string {
 		date = fmt.Sprintf(`([datetime]'%s').ToUniversalTime()`, valid.UTC().Add(time.Hour).Format(time.RFC3339))
 	}
 	return append([]string{
-		fmt.Sprintf(`Set-AuthConfig -NewCertificateThumbprint %s -NewCertificateEffectiveDate %s`, quote(string(f.next.thumbprint)), date),
+		fmt.Sprintf(`Set-AuthConfig -NewCertificateThumbprint %s -NewCertificateEffectiveDate %s`, Quote(string(f.next.thumbprint)), date),
 	}, f.upload(uploadBefore)...)
 }

@@ -8,12 +8,12 @@ import (
 
 // renew replaces one self-signed certificate that is no Auth Certificate.
 func (cert *installed) renew(s *server) []string {
-	thumbprint := quote(string(cert.thumbprint))
+	thumbprint := Quote(string(cert.thumbprint))
 	if strings.HasPrefix(strings.ToUpper(cert.subject), "CN=WMSVC") {
 		return []string{fmt.Sprintf(`In IIS Manager on %s, Management Service, choose another certificate; then there: Remove-Item %s`,
-			s.FQDN, quote(`Cert:\LocalMachine\My\`+string(cert.thumbprint)))}
+			Quote(s.FQDN), Quote(`Cert:\LocalMachine\My\`+string(cert.thumbprint)))}
 	}
-	remove := fmt.Sprintf(`Remove-ExchangeCertificate -Server %s -Thumbprint %s  # when nothing uses it any more`, quote(s.FQDN), thumbprint)
+	remove := fmt.Sprintf(`Remove-ExchangeCertificate -Server %s -Thumbprint %s  # when nothing uses it any more`, Quote(s.FQDN), thumbprint)
 	if _, used := s.uses(cert); !used && cert.Services != nil {
 		return []string{remove}
 	}
@@ -26,19 +26,19 @@ func (cert *installed) renew(s *server) []string {
 	}
 	var steps []string
 	if cert.Services == nil {
-		steps = append(steps, fmt.Sprintf(`Get-ExchangeCertificate -Server %s -Thumbprint %s  # see which services use it`, quote(s.FQDN), thumbprint))
+		steps = append(steps, fmt.Sprintf(`Get-ExchangeCertificate -Server %s -Thumbprint %s  # see which services use it`, Quote(s.FQDN), thumbprint))
 	}
 	steps = append(steps, fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -SubjectName %s -DomainName %s  # answer %s the default SMTP certificate`,
-		quote(s.FQDN), quote(cert.successor(s)), cert.domainNames(s), answer), newThumbprint)
+		Quote(s.FQDN), Quote(cert.successor(s)), cert.domainNames(s), answer), newThumbprint)
 	switch {
 	case slices.Contains(services, "Federation"):
 		steps = append(steps, `Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $thumbprint`,
 			`Set-FederationTrust 'Microsoft Federation Gateway' -PublishFederationCertificate  # when every server has it`)
 	case len(services) > 0:
 		steps = append(steps, fmt.Sprintf(`Enable-ExchangeCertificate -Server %s -Thumbprint $thumbprint -Services %s`,
-			quote(s.FQDN), strings.Join(quoteAll(services), ",")))
+			Quote(s.FQDN), strings.Join(quoteAll(services), ",")))
 	case cert.Services == nil:
-		steps = append(steps, fmt.Sprintf(`Enable-ExchangeCertificate -Server %s -Thumbprint $thumbprint -Services SERVICES  # those of the old one`, quote(s.FQDN)))
+		steps = append(steps, fmt.Sprintf(`Enable-ExchangeCertificate -Server %s -Thumbprint $thumbprint -Services SERVICES  # those of the old one`, Quote(s.FQDN)))
 	}
 	if s.servesBackEnd(cert.thumbprint) {
 		steps = append(steps, onServers([]*server{s}, backEndBinding+unbindBackEnd+`$b.AddSslCertificate($using:thumbprint, 'My')`, ""))
@@ -67,13 +67,13 @@ func (cert *installed) domainNames(s *server) string {
 	if len(cert.DNSNames) > 0 && len(cert.DNSNames) <= mostNames {
 		return strings.Join(quoteAll(cert.DNSNames), ",")
 	}
-	return quote(s.short) + "," + quote(s.FQDN)
+	return Quote(s.short) + "," + Quote(s.FQDN)
 }
 
 func quoteAll(names []string) []string {
 	quoted := make([]string, len(names))
 	for i, name := range names {
-		quoted[i] = quote(name)
+		quoted[i] = Quote(name)
 	}
 	return quoted
 }
@@ -87,11 +87,11 @@ func (f *facts) rebind(s *server, bound bool) []string {
 	}
 	for _, cert := range s.installed {
 		if f.others(s, cert) && !cert.expired(f.now) && !known(cert.HasPrivateKey, false) {
-			return []string{onServers([]*server{s}, site+`$b.AddSslCertificate(`+quote(string(cert.thumbprint))+`, 'My')`, "")}
+			return []string{onServers([]*server{s}, site+`$b.AddSslCertificate(`+Quote(string(cert.thumbprint))+`, 'My')`, "")}
 		}
 	}
 	return []string{
-		fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -DomainName %s,%s`, quote(s.FQDN), quote(s.short), quote(s.FQDN)),
+		fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -DomainName %s,%s`, Quote(s.FQDN), Quote(s.short), Quote(s.FQDN)),
 		newThumbprint,
 		onServers([]*server{s}, site+`$b.AddSslCertificate($using:thumbprint, 'My')`, ""),
 	}

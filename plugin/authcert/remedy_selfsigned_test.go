@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestSelfSignedRemedies(t *testing.T) {
+func selfSignedRemedyRows() []remedyRow {
 	const (
 		create  = `$new = New-ExchangeCertificate -Server 'ex02.contoso.com' -PrivateKeyExportable $true -SubjectName 'CN=another' -DomainName 'ex02','ex02.contoso.com'  # answer `
 		no      = create + `N: do not overwrite the default SMTP certificate` + "\n" + print1
@@ -25,13 +25,8 @@ func TestSelfSignedRemedies(t *testing.T) {
 		}
 	}
 	nothing := func(*org) {}
-	der := func(o *org) DER { return o.Servers[1].Certificates[2].RawData }
-	transport := func(o *org) { o.Servers[1].InternalTransportCertificateThumbprint = ThumbprintOf(der(o)) }
-	tests := []struct {
-		name, id string
-		change   func(*org)
-		want     []string
-	}{
+	transport := func(o *org) { o.Servers[1].InternalTransportCertificateThumbprint = ThumbprintOf(third(o)) }
+	return []remedyRow{
 		{"unused", "selfsigned-expired", with(Services{}, nothing), []string{remove}},
 		{"use not known", "selfsigned-expired", with(nil, nothing), []string{look, no, enable + `SERVICES  # those of the old one`, remove}},
 		{"services", "selfsigned-expired", with(Services{"IIS", "SMTP"}, nothing), []string{no, enable + `'IIS','SMTP'`, remove}},
@@ -45,12 +40,12 @@ func TestSelfSignedRemedies(t *testing.T) {
 			`Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $thumbprint`,
 			`Set-FederationTrust 'Microsoft Federation Gateway' -PublishFederationCertificate  # when every server has it`, remove}},
 		{"Back End site", "selfsigned-expired", with(Services{}, func(o *org) {
-			o.Servers[1].Served = List[Served]{{Port: 444, RawData: der(o)}}
+			o.Servers[1].Served = List[Served]{{Port: 444, RawData: third(o)}}
 		}), []string{no, binding + `$b.RemoveSslCertificate(); $b.AddSslCertificate($using:thumbprint, 'My') }`, remove}},
 		{"the names of the old one", "selfsigned-expired", another(func(s *spec, c *Certificate) { s.dns, c.Services = "mail.contoso.com,o'brien", Services{"IIS"} }), []string{
 			strings.Replace(no, "'ex02','ex02.contoso.com'", "'mail.contoso.com','o''brien'", 1), enable + `'IIS'`, remove}},
 		{"IIS Manager's own", "selfsigned-expired", another(func(s *spec, c *Certificate) { s.subject, c.Services = "WMSvc-SHA2-EX02", nil }), []string{
-			`In IIS Manager on ex02.contoso.com, Management Service, choose another certificate; then there: Remove-Item 'Cert:\LocalMachine\My\ANOTHER'`}},
+			`In IIS Manager on 'ex02.contoso.com', Management Service, choose another certificate; then there: Remove-Item 'Cert:\LocalMachine\My\ANOTHER'`}},
 		{"weak", "selfsigned-weak", another(func(s *spec, c *Certificate) { s.to, s.key, c.Services = in(900), key1024(), Services{"IMAP"} }), []string{no, enable + `'IMAP'`, remove}},
 		{"no transport certificate", "transport-missing", func(o *org) { o.Servers[1].InternalTransportCertificateThumbprint = "AB" }, []string{
 			strings.TrimPrefix(fresh, "$new = ") + ` -Services SMTP  # answer Y: overwrite the default SMTP certificate`}},
@@ -63,19 +58,25 @@ func TestSelfSignedRemedies(t *testing.T) {
 			o.own(1).HasPrivateKey = new(false)
 		}, []string{fresh, print1, binding + `$b.AddSslCertificate($using:thumbprint, 'My') }`}},
 		{"Back End expired", "backend-expired", with(Services{}, func(o *org) {
-			o.Servers[1].Served = List[Served]{{Port: 444, RawData: der(o)}}
+			o.Servers[1].Served = List[Served]{{Port: 444, RawData: third(o)}}
 		}), []string{binding + `$b.RemoveSslCertificate(); $b.AddSslCertificate('OWN', 'My') }`}},
 	}
-	for _, tt := range tests {
+}
+
+// third is the certificate that a row gave the second server besides its own.
+func third(o *org) DER { return o.Servers[1].Certificates[2].RawData }
+
+func TestSelfSignedRemedies(t *testing.T) {
+	for _, tt := range selfSignedRemedyRows() {
 		t.Run(tt.name, func(t *testing.T) {
 			o := newOrg(t)
 			own := ThumbprintOf(o.own(1).RawData)
 			tt.change(o)
-			var third Thumbprint
+			var another Thumbprint
 			if len(o.Servers[1].Certificates) > 2 {
-				third = ThumbprintOf(der(o))
+				another = ThumbprintOf(third(o))
 			}
-			fill := strings.NewReplacer("ANOTHER", string(third), "OWN", string(own))
+			fill := strings.NewReplacer("ANOTHER", string(another), "OWN", string(own))
 			got := remedyOf(t, Judge(o.Snapshot, DefaultPolicy(), now), tt.id)
 			if diff := cmp.Diff(got, fill.Replace(strings.Join(tt.want, "\n"))); diff != "" {
 				t.Errorf("remedy (-got +want):\n%s", diff)
@@ -94,8 +95,8 @@ func TestQuoteIsInert(t *testing.T) {
 		"a\r\nb\x1b[2J\u202ec\u200e": `'ab[2Jc'`,
 		"":                           `''`,
 	} {
-		if got := quote(text); got != want {
-			t.Errorf("quote(%q) = %s, want %s", text, got, want)
+		if got := Quote(text); got != want {
+			t.Errorf("Quote(%q) = %s, want %s", text, got, want)
 		}
 	}
 }

@@ -38,7 +38,15 @@ func importOn(server string) string {
 	return `Import-ExchangeCertificate -Server '` + server + `.contoso.com' -FileData $pfx.FileData -Password $pw -PrivateKeyExportable $true  # Exchange replicates within a site only`
 }
 
-func TestRemedies(t *testing.T) {
+// remedyRow is a change of a sound organization and what is said to do about
+// the finding that follows.
+type remedyRow struct {
+	name, id string
+	change   func(*org)
+	want     []string
+}
+
+func remedyRows() []remedyRow {
 	current := func(daysLeft float64) func(*org) {
 		return func(o *org) { o.setCurrent(until(o.t, in(daysLeft))) }
 	}
@@ -52,11 +60,7 @@ func TestRemedies(t *testing.T) {
 	nothing := func(*org) {}
 	hybrid := func(o *org) { o.Hybrid.Configured = new(true) }
 	dropNext := func(o *org) { o.drop(1, o.nextThumbprint()) }
-	tests := []struct {
-		name, id string
-		change   func(*org)
-		want     []string
-	}{
+	return []remedyRow{
 		{"a new one is staged", "current-expiring", current(40), []string{make1, stage1, later}},
 		{"in a hybrid", "current-expiring", func(o *org) { current(40)(o); hybrid(o) }, []string{make1, stage1, wizard + before, later}},
 		{"in a hybrid with its own application", "current-expiring", func(o *org) {
@@ -189,7 +193,10 @@ func TestRemedies(t *testing.T) {
 		}, []string{`See that Exchange's PowerShell endpoint answers on that server (Test-NetConnection SERVER -Port 80, application pool MSExchangePowerShellAppPool) and that the account has the role View-Only Configuration; an expired Auth Certificate breaks it too`}},
 		{"an unreadable server, with a hint", "server-unreadable", func(o *org) { o.Servers[1].Error = &Problem{Hint: "Test-WSMan ex02"} }, []string{"Test-WSMan ex02"}},
 	}
-	for _, tt := range tests {
+}
+
+func TestRemedies(t *testing.T) {
+	for _, tt := range remedyRows() {
 		t.Run(tt.name, func(t *testing.T) {
 			o := newOrg(t)
 			tt.change(o)

@@ -122,7 +122,7 @@ func authConfigUnexpected(f *facts) []Finding {
 	var wrong, remedy []string
 	if a.ServiceName != "" && !strings.EqualFold(a.ServiceName, ExchangeServiceName) {
 		wrong = append(wrong, fmt.Sprintf("ServiceName %s instead of %s", a.ServiceName, ExchangeServiceName))
-		remedy = append(remedy, "Set-AuthConfig -ServiceName "+quote(ExchangeServiceName))
+		remedy = append(remedy, "Set-AuthConfig -ServiceName "+Quote(ExchangeServiceName))
 	}
 	if a.Realm != "" {
 		wrong = append(wrong, fmt.Sprintf("Realm %s instead of none", a.Realm))
@@ -152,7 +152,7 @@ func authConfigDiffers(f *facts) []Finding {
 			orNone(b.CurrentCertificateThumbprint), orNone(b.NextCertificateThumbprint), f.readBy(b))
 		compare := "Get-AuthConfig"
 		if b.OriginatingServer != "" {
-			compare += " -DomainController " + quote(b.OriginatingServer)
+			compare += " -DomainController " + Quote(b.OriginatingServer)
 		}
 		found = append(found, newFinding(Warning, brief, message,
 			"repadmin /showrepl  # Active Directory replicates the change; wait, then compare: "+compare).

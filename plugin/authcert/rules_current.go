@@ -82,5 +82,5 @@ func currentIsTransport(f *facts) []Finding {
 // newTransport makes a server's own default SMTP certificate.
 func newTransport(s *server) string {
 	return fmt.Sprintf(`New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -DomainName %s,%s -Services SMTP  # answer Y: overwrite the default SMTP certificate`,
-		quote(s.FQDN), quote(s.short), quote(s.FQDN))
+		Quote(s.FQDN), Quote(s.short), Quote(s.FQDN))
 }

@@ -49,7 +49,7 @@ func serverUnreadable(f *facts) []Finding {
 
 // whyUnreadable gives the cause and what to do about it.
 func (s *server) whyUnreadable() (cause, hint string) {
-	hint = "Get-ExchangeCertificate -Server " + quote(s.FQDN)
+	hint = "Get-ExchangeCertificate -Server " + Quote(s.FQDN)
 	switch {
 	case s.Error != nil:
 		return s.Error.Error(), s.Error.advice(hint)

@@ -50,7 +50,7 @@ func publishedError(f *facts) []Finding {
 			continue
 		}
 		message := fmt.Sprintf("the OAuth metadata document of %s answers HTTP 500: the current Auth Certificate or its private key is missing there, %s", s.FQDN, breaks)
-		remedy := []string{"Get-ExchangeCertificate -Server " + quote(s.FQDN)}
+		remedy := []string{"Get-ExchangeCertificate -Server " + Quote(s.FQDN)}
 		switch {
 		case slices.Contains(f.current.holders, s):
 			remedy = f.repairKey(f.current, s)

@@ -73,15 +73,16 @@ func enumerate(names []string, most int) string {
 
 func lines(all []string) string { return strings.Join(all, "\n") }
 
-// quote writes text as one PowerShell string that is inert whatever is in it:
+// Quote writes text as one PowerShell string that is inert whatever is in it:
 // in single quotes, with every character that PowerShell takes for a single
-// quote doubled, and without control or invisible characters.
-func quote(text string) string {
+// quote doubled, and without control characters, line breaks or invisible
+// ones.
+func Quote(text string) string {
 	var b strings.Builder
 	b.WriteByte('\'')
 	for _, r := range text {
 		switch {
-		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
 			continue
 		case strings.ContainsRune("'\u2018\u2019\u201a\u201b", r):
 			b.WriteRune(r)

@@ -116,7 +116,7 @@ func expectNoRight(t *testing.T, s *samba, servers int) {
 	if snap.AuthConfig != nil || len(snap.Servers) != servers || snap.Hybrid != nil || len(snap.Errors) != 1 {
 		t.Fatalf("AuthConfig %+v, %d servers, hybrid %v, errors %v; want the servers alone", snap.AuthConfig, len(snap.Servers), snap.Hybrid, snap.Errors)
 	}
-	if p := snap.Errors[0]; !strings.Contains(p.Message, "not found or no permission to read it") || !strings.Contains(p.Hint, `dsacls "`+sambaConfig) {
+	if p := snap.Errors[0]; !strings.Contains(p.Message, "not found or no permission to read it") || !strings.Contains(p.Hint, `dsacls '`+sambaConfig) {
 		t.Errorf("got %s (%s); want the right to delegate", p.Message, p.Hint)
 	}
 	result := authcert.Judge(snap, authcert.DefaultPolicy(), time.Now())

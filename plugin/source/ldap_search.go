@@ -112,7 +112,7 @@ func (d *directory) authConfigs(org *ldap.Entry, server string) ([]*authcert.Aut
 	for _, entry := range entries {
 		config, err := ldapAuthConfig(entry)
 		if err != nil {
-			return nil, &authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.Malformed, Message: err.Error(), Hint: "Get-AuthConfig; repadmin /showobjmeta " + server + " \"" + entry.DN + `"`}
+			return nil, &authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.Malformed, Message: err.Error(), Hint: fmt.Sprintf("Get-AuthConfig; repadmin /showobjmeta %s %s", authcert.Quote(server), authcert.Quote(entry.DN))}
 		}
 		if config == nil {
 			return nil, d.unreadable(org)
@@ -132,7 +132,8 @@ func (d *directory) unreadable(org *ldap.Entry) *authcert.Problem {
 	return &authcert.Problem{
 		Stage: authcert.StageAuthConfig, Reason: authcert.Unreadable,
 		Message: "CN=Auth Configuration in " + org.DN + ": not found or no permission to read it",
-		Hint:    fmt.Sprintf(`dsacls "CN=Auth Configuration,%s" /G "%s:GR"  # once, by an administrator: generic read on this object`, org.DN, cmp.Or(d.user, "ACCOUNT")),
+		Hint: fmt.Sprintf(`dsacls %s /G %s  # once, by an administrator: generic read on this object`,
+			authcert.Quote("CN=Auth Configuration,"+org.DN), authcert.Quote(cmp.Or(d.user, "ACCOUNT")+":GR")),
 	}
 }
 

@@ -153,7 +153,7 @@ func TestLDAPAuthConfigUnread(t *testing.T) {
 			if p.Stage != authcert.StageAuthConfig || p.Reason != row.reason || !strings.Contains(p.Error(), row.message) {
 				t.Errorf("got %s, %s: %v; want %s: …%s", p.Stage, p.Reason, &p, row.reason, row.message)
 			}
-			if row.reason == authcert.Unreadable && !strings.HasPrefix(p.Hint, `dsacls "`+ldapAuth+`" /G "monitor@EXAMPLE.TEST:GR"`) {
+			if row.reason == authcert.Unreadable && !strings.HasPrefix(p.Hint, `dsacls '`+ldapAuth+`' /G 'monitor@EXAMPLE.TEST:GR'`) {
 				t.Errorf("hint %q does not give the right to delegate", p.Hint)
 			}
 		})

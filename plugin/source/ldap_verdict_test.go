@@ -24,7 +24,7 @@ func TestLDAPVerdicts(t *testing.T) {
 	}{
 		{"no certificates", contoso(1), nil, authcert.Unknown, []string{"server-unreadable"}, "ex001.example.test"},
 		{"two answers", contoso(1), differs, authcert.Warning, []string{"authconfig-differs", "server-unreadable"}, "repadmin /showrepl"},
-		{"no right", change(ldapAuth, nil), nil, authcert.Unknown, []string{"authconfig-unreadable", "server-unreadable"}, `dsacls "` + ldapAuth + `" /G "monitor@EXAMPLE.TEST:GR"`},
+		{"no right", change(ldapAuth, nil), nil, authcert.Unknown, []string{"authconfig-unreadable", "server-unreadable"}, `dsacls '` + ldapAuth + `' /G 'monitor@EXAMPLE.TEST:GR'`},
 		{"no current one", change(ldapAuth, map[string][]string{"msExchAuthCertificateThumbprint": {"1:" + previousPrint}}), nil, authcert.Critical, []string{"current-not-configured", "server-unreadable"}, ""},
 		{"another service", change(ldapAuth, map[string][]string{"msExchAuthRealm": {"contoso.com"}}), nil, authcert.Warning, []string{"authconfig-unexpected", "server-unreadable"}, "Set-AuthConfig -Realm $null"},
 	} {
