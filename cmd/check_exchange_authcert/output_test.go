@@ -16,7 +16,7 @@ import (
 // TestPanicIsAnswered has the program panic in the middle of a check: whoever
 // reads a document still gets one.
 func TestPanicIsAnswered(t *testing.T) {
-	const secret = "what the panic carried"
+	const secret = "Geheim, which the panic carried"
 	for _, row := range []struct {
 		form string
 		want int

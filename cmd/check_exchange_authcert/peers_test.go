@@ -209,11 +209,11 @@ func tenantAnswer(r *http.Request) (status int, body string) {
 	switch path := r.Host + r.URL.Path; {
 	case path == "login.microsoftonline.com/contoso.com/v2.0/.well-known/openid-configuration":
 		return 200, `{"token_endpoint":"` + login + `/token","authorization_endpoint":"` + login + `/authorize","issuer":"` + login + `/v2.0"}`
-	case path == "login.microsoftonline.com/contoso.com/token" && r.FormValue("client_secret") != "Richtig":
+	case path == "login.microsoftonline.com/contoso.com/token" && r.FormValue("client_secret") != "Geheim-Richtig":
 		return 401, `{"error":"invalid_client","error_description":"AADSTS7000215: ` + r.FormValue("client_secret") + `"}`
 	case path == "login.microsoftonline.com/contoso.com/token":
-		return 200, `{"token_type":"Bearer","expires_in":3599,"access_token":"Richtig"}`
-	case r.Header.Get("Authorization") != "Bearer Richtig":
+		return 200, `{"token_type":"Bearer","expires_in":3599,"access_token":"Geheim-Richtig"}`
+	case r.Header.Get("Authorization") != "Bearer Geheim-Richtig":
 		return 401, ``
 	case path == "graph.microsoft.com/v1.0/applications" && strings.Contains(filter, "'other'"):
 		return 200, `{"value":[{"id":"2","appId":"b","displayName":"other"}]}`

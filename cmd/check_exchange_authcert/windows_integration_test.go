@@ -17,7 +17,7 @@ import (
 	"check_exchange_authcert/plugin/wsman/wsmantest"
 )
 
-const labPassword = "Correct-Horse-7"
+const labPassword = "Geheim-Horse-7"
 
 func sharedFolder(t *testing.T, path string) string {
 	t.Helper()

@@ -137,7 +137,7 @@ object Host "named" {
   vars.exchange_authcert_https = true
   vars.exchange_authcert_insecure = false
   vars.exchange_authcert_username = "CONTOSO\\monitor"
-  vars.exchange_authcert_password = "one'secret"
+  vars.exchange_authcert_password = "one'Geheim"
   vars.exchange_authcert_verbose = 2
   vars.exchange_authcert_warning = "@10:20"
   vars.exchange_authcert_critical = "5:"

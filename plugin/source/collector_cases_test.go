@@ -249,7 +249,7 @@ func TestPasswordStaysInside(t *testing.T) {
 				written += err.Error()
 			}
 			line, _ := row.params.line()
-			for _, secret := range []string{testPassword, "Tr0ub4dor", base64.StdEncoding.EncodeToString([]byte(testPassword)), strings.TrimSpace(line)} {
+			for _, secret := range []string{testPassword, "Geheim", base64.StdEncoding.EncodeToString([]byte(testPassword)), strings.TrimSpace(line)} {
 				if strings.Contains(written, secret) {
 					t.Errorf("got %q in the output", secret)
 				}

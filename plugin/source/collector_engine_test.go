@@ -278,4 +278,4 @@ func requested() *collectorParams {
 	return &collectorParams{Nonce: testNonce, Kind: "winrm", URL: "http://ex01.contoso.com/PowerShell/", Username: `CONTOSO\svc`, Password: testPassword, Timeout: 20 * time.Second, Deadline: time.Minute}
 }
 
-const testPassword = "Tr0ub4dor=&3 ü\"'$(x)"
+const testPassword = "Geheim=&3 ü\"'$(x)"

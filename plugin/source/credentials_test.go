@@ -12,7 +12,7 @@ import (
 // TestCredentials reads files as editors and people leave them, and shows of a
 // wrong one no more than where it is wrong.
 func TestCredentials(t *testing.T) {
-	const secret = "Correct-Horse-7"
+	const secret = "Geheim-Horse-7"
 	for _, row := range []struct {
 		name, content string
 		want          string // account and domain

@@ -118,7 +118,7 @@ func furnish(s *samba, servers int) {
 	extendSchema(s)
 	organize(s, servers)
 	for _, user := range []string{"reader", "plain"} {
-		s.inside("samba-tool", "user", "create", user, "M0nitor-Pass!", "-s", s.dir+"/dc/etc/smb.conf")
+		s.inside("samba-tool", "user", "create", user, "Geheim-Pass1!", "-s", s.dir+"/dc/etc/smb.conf")
 	}
 	sid := s.inside("ldbsearch", "-H", s.dir+"/dc/private/sam.ldb", "(sAMAccountName=reader)", "objectSid")
 	_, sid, _ = strings.Cut(sid, "objectSid: ")
@@ -130,12 +130,12 @@ func furnish(s *samba, servers int) {
 func (s *samba) as(user string, auth wsman.Auth, scheme string) LDAP {
 	l := LDAP{
 		URLs: []string{scheme + "://" + s.address}, Auth: auth, Now: time.Now(),
-		Account:  NewCredentials(user+"@"+s.realm, "", "M0nitor-Pass!"),
+		Account:  NewCredentials(user+"@"+s.realm, "", "Geheim-Pass1!"),
 		Kerberos: wsman.Kerberos{KDCs: []string{s.address}, SPN: "ldap/" + s.host()},
 		TLS:      wsman.TLS{CAFile: s.ca},
 	}
 	if auth == wsman.AuthNTLM {
-		l.Account = NewCredentials(user, s.workgroup, "M0nitor-Pass!")
+		l.Account = NewCredentials(user, s.workgroup, "Geheim-Pass1!")
 	}
 	return l
 }

@@ -41,7 +41,7 @@ type samba struct {
 const (
 	sambaRealm    = "EXAMPLE.TEST"
 	sambaRoot     = "DC=example,DC=test" // the forest's
-	sambaPassword = "Passw0rd!"          // the administrator's
+	sambaPassword = "Geheim-0rd!"        // the administrator's
 )
 
 // host is the domain controller's full name.

@@ -22,8 +22,8 @@ import (
 const (
 	tenantID     = "contoso.onmicrosoft.com"
 	clientID     = "11111111-2222-3333-4444-555555555555"
-	clientSecret = "Zk8Q~a-secret-of-the-client"
-	accessToken  = "the-access-token"
+	clientSecret = "Zk8Q~Geheim-of-the-client"
+	accessToken  = "Geheim-access-token"
 )
 
 // app is an application of the tenant; keys is the JSON of its keyCredentials.

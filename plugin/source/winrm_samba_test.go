@@ -14,7 +14,7 @@ import (
 // controller, with the account's authorization data in them: for a Windows
 // Remote Shell, and for Exchange's own endpoint.
 func TestSambaAsKDC(t *testing.T) {
-	const secret = "M0nitor-Pass!"
+	const secret = "Geheim-Pass1!"
 	export := collectorShared(t, "realdata", "exchange", "contoso-lab")
 	lab := wsmantest.StartLab(t, wsmantest.LabAccount{Domain: "EXAMPLE", User: "monitor", Password: secret})
 	s := newSamba(t)

@@ -19,7 +19,7 @@ import (
 	"check_exchange_authcert/plugin/wsman/wsmantest"
 )
 
-const password = "Correct-Horse-7"
+const password = "Geheim-Horse-7"
 
 // record is what the collector was called with.
 type record struct {

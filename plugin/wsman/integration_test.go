@@ -85,10 +85,10 @@ func TestIntegrationCredentials(t *testing.T) {
 		"expired cache":  {wsman.AuthKerberos, func(c *wsman.Config) { c.Kerberos.CCache = expired }, wsman.StageKDC, wsman.ReasonAccessDenied, "expired at"},
 		"wrong password": {wsman.AuthKerberos, func(c *wsman.Config) { c.Password = wsman.NewSecret("x") }, wsman.StageKDC, wsman.ReasonAccessDenied, "Kerberos error 24"},
 		"password expired": {wsman.AuthKerberos, func(c *wsman.Config) {
-			c.Username, c.Password = "stale@"+wsmantest.LabRealm, wsman.NewSecret("old-password")
+			c.Username, c.Password = "stale@"+wsmantest.LabRealm, wsman.NewSecret("Geheim-old")
 		}, wsman.StageKDC, wsman.ReasonAccessDenied, "the password has expired"},
 		"locked": {wsman.AuthKerberos, func(c *wsman.Config) {
-			c.Username, c.Password = "locked@"+wsmantest.LabRealm, wsman.NewSecret("locked-password")
+			c.Username, c.Password = "locked@"+wsmantest.LabRealm, wsman.NewSecret("Geheim-locked")
 		}, wsman.StageKDC, wsman.ReasonAccessDenied, "locked, disabled"},
 		"unknown account":    {wsman.AuthKerberos, func(c *wsman.Config) { c.Username = "nobody@" + wsmantest.LabRealm }, wsman.StageKDC, wsman.ReasonAccessDenied, "Kerberos error 6 "},
 		"unknown service":    {wsman.AuthKerberos, func(c *wsman.Config) { c.Kerberos.SPN = "HTTP/other" }, wsman.StageKDC, wsman.ReasonNotFound, "does not know the service HTTP/other"},

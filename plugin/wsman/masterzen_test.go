@@ -19,7 +19,7 @@ import (
 
 const (
 	testUser     = "monitor"
-	testPassword = "Correct-Horse-7"
+	testPassword = "Geheim-Horse-7"
 	testDomain   = "CONTOSO"
 	testRealm    = "CONTOSO.TEST"
 )
