@@ -95,6 +95,11 @@ func readSoon(ctx context.Context, stdin io.Reader) (string, error) {
 	defer cancel()
 	answers := make(chan answer, 1)
 	go func() {
+		defer func() {
+			if recover() != nil { // in a goroutine of its own it would end the process
+				answers <- answer{err: errors.New("internal error")}
+			}
+		}()
 		data, err := io.ReadAll(io.LimitReader(stdin, parameterLimit))
 		answers <- answer{data, err}
 	}()

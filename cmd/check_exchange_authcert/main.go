@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"slices"
@@ -18,6 +19,8 @@ import (
 func main() {
 	// A reader that has gone away is an error of the write, not a silent death.
 	signal.Ignore(syscall.SIGPIPE)
+	// net/http logs what a server did wrong, in that one's own words; nothing belongs on standard error.
+	log.SetOutput(io.Discard)
 	heeded := slices.DeleteFunc(endings, signal.Ignored) // nohup(1) and shells that run it in the background have them ignored
 	ctx, stop := signal.NotifyContext(context.Background(), heeded...)
 	// Whoever presses Ctrl-C again does not want to wait for the clean-up. Other

@@ -66,7 +66,10 @@ func (p program) source(c *cli) (plugin.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.withDirectory(c, chosen, account)
+	if chosen, err = p.withDirectory(c, chosen, account); err != nil {
+		return nil, err
+	}
+	return source.Discreet{Source: chosen, Accounts: []source.Credentials{account.host, account.exchange}}, nil
 }
 
 // primary is the source that names the servers; nil leaves it to Active

@@ -1,0 +1,73 @@
+package source
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"check_exchange_authcert/plugin/authcert"
+)
+
+// said is a source that says something.
+type said struct {
+	snap *authcert.Snapshot
+	err  error
+}
+
+func (s said) Snapshot(context.Context) (*authcert.Snapshot, error) { return s.snap, s.err }
+
+// TestDiscreet has the other side repeat a password in every form in which it
+// may have got it.
+func TestDiscreet(t *testing.T) {
+	const password = `Geheim &"7" \ü?~~~`
+	wide := strings.Join(strings.Split(password, ""), "\x00") + "\x00"
+	for name, form := range map[string]string{
+		"as it is": password, "in a query": url.QueryEscape(password), "in a path": url.PathEscape(password),
+		"hex": hex.EncodeToString([]byte(password)), "HEX": strings.ToUpper(hex.EncodeToString([]byte(password))),
+		"base64": base64.StdEncoding.EncodeToString([]byte(password)), "base64 of an URL": base64.RawURLEncoding.EncodeToString([]byte(password)),
+		"the collector's line":        base64.StdEncoding.EncodeToString([]byte("username=x\npassword=" + password + "\nauth=Basic")),
+		"the collector's line, moved": base64.StdEncoding.EncodeToString([]byte("username=xy\npassword=" + password + "\nauth=Basic")),
+		"the collector's line, again": base64.StdEncoding.EncodeToString([]byte("username=xyz\npassword=" + password + "\nauth=Basic")),
+		"UTF-16 in hex":               hex.EncodeToString([]byte(strings.ReplaceAll(wide, "ü", "\xfc"))),
+		"cut off":                     password[:len(password)-3] + "…",
+	} {
+		t.Run(name, func(t *testing.T) {
+			problem := func() *authcert.Problem {
+				return &authcert.Problem{Stage: "asking", Message: "no: " + form, Hint: "Check"}
+			}
+			d := Discreet{Accounts: []Credentials{NewCredentials("x", "", password), NewCredentials("y", "", ""), NewCredentials("z", "", "no")}}
+			d.Source = said{err: fmt.Errorf("wrapped: %w", problem())}
+			_, err := d.Snapshot(t.Context())
+			var got *authcert.Problem
+			if !errors.As(err, &got) || !strings.HasPrefix(got.Message, "no: ") || got.Hint != "Check" {
+				t.Fatalf("error %v, want the problem", err)
+			}
+			d.Source = said{snap: &authcert.Snapshot{
+				Origin: authcert.Origin{Tried: []string{form}}, Errors: authcert.List[authcert.Problem]{*problem()},
+				Servers: authcert.List[authcert.Server]{{FQDN: "ex01", Error: problem(), Published: &authcert.Published{Error: problem()}, Served: authcert.List[authcert.Served]{{Error: problem()}}}},
+			}}
+			snap, err := d.Snapshot(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := problem()
+			want.Message = got.Message
+			s := snap.Servers[0]
+			if diff := cmp.Diff([]*authcert.Problem{want, want, want, want}, []*authcert.Problem{&snap.Errors[0], s.Error, s.Published.Error, s.Served[0].Error}); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+			for _, text := range []string{got.Message, snap.Origin.Tried[0]} {
+				if !strings.Contains(text, "(secret)") || strings.Contains(text, "eheim") || strings.Contains(text, form) {
+					t.Errorf("%q shows the password", text)
+				}
+			}
+		})
+	}
+}
