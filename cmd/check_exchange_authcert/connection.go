@@ -28,7 +28,7 @@ type connection struct {
 	ExchangeUsername    string   `group:"connection" placeholder:"NAME" help:"Another account for Exchange's own PowerShell endpoint; its password comes from CHECK_EXCHANGE_AUTHCERT_EXCHANGE_PASSWORD."`
 	ExchangeCredentials string   `group:"connection" placeholder:"FILE" help:"The same, from a file."`
 	ExchangeURL         string   `group:"connection" name:"exchange-url" placeholder:"URL" help:"Exchange's PowerShell endpoint; {host} stands for the host (http://{host}/PowerShell/, with --https https)."`
-	Port                int      `group:"connection" short:"p" placeholder:"PORT" help:"WinRM's port (5985, with --https 5986)."`
+	Port                port     `group:"connection" short:"p" placeholder:"PORT" help:"WinRM's port (5985, with --https 5986)."`
 	HTTPS               bool     `group:"connection" name:"https" help:"TLS for WinRM and for Exchange's endpoint."`
 	CAFile              string   `group:"connection" name:"ca-file" placeholder:"FILE" help:"Trust these certificates (PEM) only."`
 	TLSServerName       string   `group:"connection" name:"tls-server-name" placeholder:"NAME" help:"The name in the host's certificate, if it is another."`
@@ -167,10 +167,24 @@ func (c *connection) scheme() string {
 	return "http"
 }
 
+// port is the number of one. Where other plugins have -p for a password, people
+// type one here: what is wrong is not repeated.
+type port int
+
+// UnmarshalText reads a number from 1 to 65535.
+func (p *port) UnmarshalText(text []byte) error {
+	number, err := strconv.ParseUint(string(text), 10, 16)
+	if err != nil || number == 0 {
+		return errors.New("want a number from 1 to 65535")
+	}
+	*p = port(number)
+	return nil
+}
+
 func (c *connection) port() int {
 	switch {
 	case c.Port != 0:
-		return c.Port
+		return int(c.Port)
 	case c.HTTPS:
 		return 5986
 	}

@@ -1,9 +1,11 @@
 package source
 
 import (
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"check_exchange_authcert/plugin/authcert"
@@ -47,6 +49,45 @@ func TestPowerShellHidesSecrets(t *testing.T) {
 	for entry, want := range map[string]bool{"prtg_windowspassword=x": true, "PRTG_WINDOWSPASSWORD=x": true, "prtg_windowsuser=x": false, "PATH=/bin": false} {
 		if got := p.hidden(entry); got != want {
 			t.Errorf("%s hidden: %t, want %t", entry, got, want)
+		}
+	}
+}
+
+// TestPowerShellIsToldInPrivate has something else play powershell.exe and write
+// down what it was started with: the password is on standard input alone.
+func TestPowerShellIsToldInPrivate(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the stand-in is a shell script")
+	}
+	folder := t.TempDir()
+	exe := filepath.Join(folder, "powershell.exe")
+	script := "#!/bin/sh\nprintf '%s\\n' \"$0\" \"$@\" >" + folder + "/argv\nenv >" + folder + "/env\ncat >" + folder + "/stdin\ncat " + folder + "/stdin\ncat " + folder + "/stdin >&2\n"
+	if err := os.WriteFile(exe, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PRTG_WINDOWSPASSWORD", testPassword)
+	account := NewCredentials(`CONTOSO\svc`, "", testPassword)
+	_, err := Discreet{Source: PowerShell{Exe: exe, Exchange: Exchange{Account: account}, Hide: []string{"prtg_windowspassword"}}, Accounts: []Credentials{account}}.Snapshot(t.Context())
+	if !hasReason(err, authcert.Malformed) {
+		t.Errorf("error %v, want no answer of the collector", err)
+	}
+	told := map[string]string{"error": err.Error()}
+	for _, name := range []string{"argv", "env", "stdin"} {
+		data, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		told[name] = string(data)
+	}
+	line, err := base64.StdEncoding.DecodeString(strings.TrimSpace(told["stdin"]))
+	if err != nil || !strings.Contains(string(line), "password="+testPassword) {
+		t.Errorf("standard input holds no password: %v", err)
+	}
+	for _, name := range []string{"argv", "env", "error"} {
+		for _, form := range spellings(testPassword) {
+			if strings.Contains(told[name], form) {
+				t.Errorf("%s shows the password", name)
+			}
 		}
 	}
 }
