@@ -123,7 +123,8 @@ func (w *soakWorker) interfere(step wsmantest.Step, _ int) *wsmantest.Interferen
 	if w.fault.signal || w.fault.hangs {
 		w.cancel()
 	}
-	return &w.fault.with
+	with := w.fault.with // which the next run does not change
+	return &with
 }
 
 // refuse is the KDC's part.
