@@ -90,7 +90,11 @@ func (c *cli) hosts(a accounts, now time.Time) (plugin.Source, error) {
 		return nil, errors.New("--keytab and --ccache are for Kerberos: give --username as user@REALM")
 	}
 	var hosts source.Hosts
-	for _, name := range c.Hostname {
+	for _, named := range c.Hostname {
+		name, port, ok := source.ParseHost(named)
+		if !ok || port != "" {
+			return nil, fmt.Errorf("--hostname %q: want a name or an address, as in ex01.contoso.com, 192.0.2.10 or 2001:db8::10; WinRM's port is --port", named)
+		}
 		host := source.Host{Name: name}
 		for _, via := range c.Via {
 			way, err := c.way(via, name, a, now)
@@ -107,13 +111,13 @@ func (c *cli) hosts(a accounts, now time.Time) (plugin.Source, error) {
 // way is one way to ask a host.
 func (c *connection) way(via, host string, a accounts, now time.Time) (source.Way, error) {
 	if via == "winrm" {
-		address := net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(c.port()))
-		return source.Way{Name: via, Address: address, Source: source.WinRM{
-			Shell:    c.conversation(c.scheme()+"://"+address+"/wsman", a.host, c.auth(a.host.Username)),
+		port := strconv.Itoa(c.port())
+		return source.Way{Name: via, Address: net.JoinHostPort(host, port), Source: source.WinRM{
+			Shell:    c.conversation(c.scheme()+"://"+source.InURL(host)+":"+port+"/wsman", a.host, c.auth(a.host.Username)),
 			Exchange: c.exchange(host, a),
 		}}, nil
 	}
-	endpoint := strings.ReplaceAll(cmp.Or(c.ExchangeURL, c.scheme()+"://{host}/PowerShell/"), "{host}", host)
+	endpoint := strings.ReplaceAll(cmp.Or(c.ExchangeURL, c.scheme()+"://{host}/PowerShell/"), "{host}", source.InURL(host))
 	parsed, err := url.Parse(endpoint)
 	if err != nil || parsed.Host == "" {
 		return source.Way{}, errors.New("--exchange-url: want http://{host}/PowerShell/ or https://{host}/PowerShell/")
@@ -155,7 +159,7 @@ func (c *connection) exchange(host string, a accounts) source.Exchange {
 		url = "https://{host}/PowerShell/"
 	}
 	return source.Exchange{
-		URL: strings.ReplaceAll(url, "{host}", cmp.Or(host, "localhost")), Account: a.exchange, Insecure: c.Insecure,
+		URL: strings.ReplaceAll(url, "{host}", cmp.Or(source.InURL(host), "localhost")), Account: a.exchange, Insecure: c.Insecure,
 		Ports: []int{authcert.BackEndPort},
 	}
 }

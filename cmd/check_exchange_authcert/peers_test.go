@@ -63,7 +63,7 @@ func peer(ts stage, lasts time.Duration, names ...string) tls.Certificate {
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	ts.Check(err)
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "Microsoft Exchange Server Auth Certificate"}, DNSNames: names, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "Microsoft Exchange Server Auth Certificate"}, DNSNames: names, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(lasts), BasicConstraintsValid: true, IsCA: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -115,12 +115,14 @@ func publish(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0]+"_CA", caFile(ts, args[0]+".pem", certificate))
 }
 
-// condition knows "lowports": whether this account may serve port 443 here.
+// condition knows "lowports" and "lowports6": whether this account may serve
+// port 443 here, and whether it may over IPv6.
 func condition(name string) (bool, error) {
-	if name != "lowports" {
+	address := map[string]string{"lowports": "127.0.0.90:443", "lowports6": "[::1]:443"}[name]
+	if address == "" {
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.90:443")
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err == nil {
 		listener.Close()
 	}
@@ -131,10 +133,10 @@ func condition(name string) (bool, error) {
 // certificate, and its Back End hangs up on a handshake. "serve ADDRESS FILE"
 // writes the sound snapshot with it as the first server.
 func serve(ts *testscript.TestScript, _ bool, args []string) {
-	front, err := net.Listen("tcp", args[0]+":443")
+	front, err := net.Listen("tcp", net.JoinHostPort(args[0], "443"))
 	ts.Check(err)
 	listen(ts, front, peer(ts, time.Hour), func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[]}`) })
-	back, err := net.Listen("tcp", args[0]+":444")
+	back, err := net.Listen("tcp", net.JoinHostPort(args[0], "444"))
 	ts.Check(err)
 	ts.Defer(func() { back.Close() })
 	go func() {

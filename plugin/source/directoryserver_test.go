@@ -60,16 +60,22 @@ const (
 // startLDAP serves until the test ends, with TLS from the start if secure.
 func startLDAP(t testing.TB, secure bool, entries ...directoryEntry) *directoryServer {
 	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveLDAP(t, listener, secure, entries...)
+}
+
+// serveLDAP does so where it is told to listen.
+func serveLDAP(t testing.TB, listener net.Listener, secure bool, entries ...directoryEntry) *directoryServer {
+	t.Helper()
 	web := httptest.NewTLSServer(nil) // for its certificate
 	certificate, der := web.TLS.Certificates[0], web.Certificate().Raw
 	web.Close()
-	s := &directoryServer{entries: entries, tls: &tls.Config{Certificates: []tls.Certificate{certificate}}, asked: map[string]bool{}, requests: map[string]int{}}
+	s := &directoryServer{listener: listener, entries: entries, tls: &tls.Config{Certificates: []tls.Certificate{certificate}}, asked: map[string]bool{}, requests: map[string]int{}}
 	s.ca = filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(s.ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var err error
-	if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
 	s.realm = wsmantest.StartRealm(t, "EXAMPLE.TEST")

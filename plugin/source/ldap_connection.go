@@ -89,7 +89,13 @@ func (l LDAP) enter(d *directory, scheme string) error {
 func ldapTarget(address string) (*url.URL, error) {
 	const want = "Give it as ldaps://dc01.contoso.com or ldap://dc01.contoso.com:389"
 	target, err := url.Parse(address)
-	if err != nil || target.Hostname() == "" || (target.Scheme != "ldap" && target.Scheme != "ldaps") ||
+	isHost := false
+	if err == nil {
+		var name string
+		name, _, isHost = ParseHost(target.Host)
+		isHost = isHost && name == target.Hostname() // the parser takes "::1" for a host and a port
+	}
+	if !isHost || (target.Scheme != "ldap" && target.Scheme != "ldaps") ||
 		strings.Trim(target.Path, "/") != "" || target.RawQuery != "" || target.Fragment != "" {
 		return nil, ldapSetting("that is no URL of a domain controller", want) // an URL may hold a password: it is not repeated
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -38,14 +38,14 @@ func (p Published) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 	seen := map[string]bool{}
 	var addresses []string
 	for _, host := range p.Hosts {
-		name, address := splitHost(host)
-		if name == "" {
+		name, port, ok := ParseHost(host)
+		if !ok {
 			return nil, &authcert.Problem{Stage: stagePublished, Reason: authcert.Unsupported, Message: fmt.Sprintf("%q is no host", host),
-				Hint: "Name Exchange servers as in ex01.contoso.com"}
+				Hint: "Name Exchange servers as in ex01.contoso.com, ex01.contoso.com:8443, 2001:db8::10 or [2001:db8::10]:8443"}
 		}
 		if !seen[strings.ToLower(name)] {
 			seen[strings.ToLower(name)] = true
-			addresses = append(addresses, address)
+			addresses = append(addresses, net.JoinHostPort(name, cmp.Or(port, "443")))
 			snap.Servers = append(snap.Servers, authcert.Server{FQDN: name})
 		}
 	}
@@ -56,18 +56,6 @@ func (p Published) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 		}
 	}
 	return snap, nil
-}
-
-// splitHost takes a host apart: its name, and the address to connect to.
-func splitHost(host string) (name, address string) {
-	name, port, err := net.SplitHostPort(host)
-	if err != nil {
-		name, port = strings.Trim(host, "[]"), "443"
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil || name == "" || strings.ContainsAny(name, "/ @") {
-		return "", ""
-	}
-	return name, net.JoinHostPort(name, port)
 }
 
 // CheckPublished asks every server of a snapshot for the document that it
@@ -155,7 +143,8 @@ func metadataClient(roots *x509.CertPool, dial dialer) *http.Client {
 
 // askMetadata asks one server.
 func askMetadata(ctx context.Context, client *http.Client, address string) *authcert.Published {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+strings.TrimSuffix(address, ":443")+metadataPath, http.NoBody)
+	document := url.URL{Scheme: "https", Host: strings.TrimSuffix(address, ":443"), Path: metadataPath}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, document.String(), http.NoBody)
 	if err != nil {
 		return &authcert.Published{Error: publishedProblem(err)}
 	}
