@@ -142,10 +142,10 @@ func (s *directoryServer) serve(conn net.Conn, secure bool) {
 func (c *directoryClient) fault(request string, id int64) bool {
 	c.mu.Lock()
 	c.requests[request]++
-	f := c.faults[request]
+	f, before := c.faults[request], c.before
 	c.mu.Unlock()
-	if c.before != nil {
-		c.before(request)
+	if before != nil {
+		before(request)
 	}
 	switch {
 	case f == nil:

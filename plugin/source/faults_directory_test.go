@@ -27,6 +27,8 @@ func StartFaultDirectory(t testing.TB, scheme, thumbprint string, before func(re
 		}
 	}
 	s := startLDAP(t, scheme == "ldaps", entries...)
+	s.mu.Lock() // every connection begins with it
+	defer s.mu.Unlock()
 	s.before = before
 	s.tls.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		before("handshake")
@@ -37,6 +39,8 @@ func StartFaultDirectory(t testing.TB, scheme, thumbprint string, before func(re
 
 // Present shows another certificate.
 func (d FaultDirectory) Present(certificate tls.Certificate) {
+	d.server.mu.Lock()
+	defer d.server.mu.Unlock()
 	d.server.tls.Certificates = []tls.Certificate{certificate}
 }
 
