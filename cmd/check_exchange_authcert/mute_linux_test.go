@@ -160,7 +160,7 @@ func servedHangs(t *testing.T, reached func()) invocation {
 func tenantCall(t *testing.T, env map[string]string) invocation {
 	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte("Richtig\n"), 0o600); err != nil {
+	if err := os.WriteFile(secret, []byte("Geheim-Richtig\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return invocation{env: env, args: []string{"--snapshot", sound, "--at", "2026-11-23", "--tenant", "contoso.com", "--client-id", "11111111-2222-3333-4444-555555555555", "--client-secret-file", secret}}

@@ -114,8 +114,13 @@ func skeleton(form, output string) []string {
 	return append(strings.Fields(performance), status)
 }
 
-// values lists the keys of a document, with the values that are no text.
+// values lists the keys of a document, with the values that are no text. Origins
+// that are the same are told once, so that how many there are is a matter of
+// their words.
 func values(value any, path string) (all []string) {
+	if path == ".origins" {
+		return nil
+	}
 	switch value := value.(type) {
 	case map[string]any:
 		for key, child := range value {

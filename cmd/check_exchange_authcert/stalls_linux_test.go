@@ -87,7 +87,7 @@ var stalls = []struct {
 // sound is a snapshot without findings on the day on which it was taken.
 const sound = "../../testdata/snapshots/healthy.json"
 
-const stallPassword = "Correct-Horse-7"
+const stallPassword = "Geheim-Pferd-7"
 
 var (
 	viaNTLM     = []string{"--via", "winrm", "--username", `CONTOSO\monitor`}

@@ -42,7 +42,7 @@ type soakWorker struct {
 	after  []func() // to be done when the run has ended
 }
 
-const soakPassword = "Correct-Horse-7"
+const soakPassword = "Geheim-Pferd-7"
 
 func newSoakWorker(t *testing.T, own tls.Certificate) *soakWorker {
 	t.Helper()

@@ -21,8 +21,8 @@ func TestForeignErrors(t *testing.T) {
 		{errors.New("XML syntax error"), authcert.Malformed},
 	} {
 		problem := conversationProblem("WinRM", "http://ex01:5985/wsman", "running the collector", row.err)
-		if problem.Reason != row.reason || problem.Stage != "running the collector" {
-			t.Errorf("%v: %s: %s; want %s", row.err, problem.Stage, problem.Reason, row.reason)
+		if problem.Reason != row.reason || problem.Stage != "running the collector (http://ex01:5985/wsman)" || problem.Hint == "" {
+			t.Errorf("%v: %s: %s, %q; want %s and a hint", row.err, problem.Stage, problem.Reason, problem.Hint, row.reason)
 		}
 	}
 }
