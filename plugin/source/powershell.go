@@ -57,7 +57,7 @@ func (p PowerShell) run(ctx context.Context, exe string, args []string, input st
 	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(input), &out, &errOut
 	command.Env = slices.DeleteFunc(os.Environ(), p.hidden)
 	command.WaitDelay = 200 * time.Millisecond // a grandchild may hold the pipes
-	err = command.Run()
+	err = runTree(command)
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
@@ -65,7 +65,7 @@ func (p PowerShell) run(ctx context.Context, exe string, args []string, input st
 			Hint: "Give more time with --timeout; Exchange's PowerShell takes up to half a minute after a restart"}
 	case out.full || errOut.full:
 		return nil, nil, &authcert.Problem{Stage: stageLocal, Reason: authcert.Malformed, Message: fmt.Sprintf("it wrote more than %d MiB", maxOutput>>20), Hint: hintByHand}
-	case err == nil, errors.As(err, &exit):
+	case err == nil, errors.As(err, &exit), errors.Is(err, exec.ErrWaitDelay): // what it left running holds the pipes
 		return out.buffer.Bytes(), errOut.buffer.Bytes(), nil
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, &authcert.Problem{Stage: stageLocal, Reason: authcert.NotFound, Message: exe + " is not there",
