@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -25,18 +26,33 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script: sessions with exact exit codes and
 // streams.
 func TestScripts(t *testing.T) {
+	runScripts(t, "../../testdata/script", func(*testscript.Env) {}, map[string]bool{"posix": runtime.GOOS != "windows", "certfile": runtime.GOOS == "linux"})
+}
+
+// runScripts runs a folder's scripts in the environment that setup completes.
+// Conditions tell of the system that the program is for: on "posix" files have
+// permissions and there is no PowerShell, with "certfile" the environment names
+// the authorities to trust.
+func runScripts(t *testing.T, folder string, setup func(*testscript.Env), conditions map[string]bool) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir:                 "../../testdata/script",
+		Dir:                 folder,
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			snapshots, err := filepath.Abs("../../testdata/snapshots")
 			env.Setenv("SNAPSHOTS", snapshots)
+			setup(env)
 			return err
 		},
-		Condition: condition,
+		Condition: func(name string) (bool, error) {
+			if holds, known := conditions[name]; known {
+				return holds, nil
+			}
+			return condition(name)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "grow": grow, "publish": publish, "serve": serve, "tenant": tenant,
+			"exits": exits, "grow": grow, "publish": publish, "serve": serve, "tenant": tenant, "watch": watch, "ended": ended,
 		},
 	})
 }
