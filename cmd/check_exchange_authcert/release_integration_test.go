@@ -5,6 +5,7 @@ package main
 import (
 	"archive/zip"
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // releaseTime bounds a whole release: four programs and their packages.
@@ -21,7 +24,7 @@ const releaseTime = 15 * time.Minute
 // TestRelease makes a release with the real goreleaser, twice from the same
 // commit in different folders, and tries what is in it.
 func TestRelease(t *testing.T) {
-	for _, program := range []string{"goreleaser", "git", "sha256sum", "dpkg-deb", "dpkg", "lintian", "rpm", "bsdtar", "man", "mandoc", "zsh", "fish"} {
+	for _, program := range []string{"goreleaser", "cyclonedx-gomod", "git", "sha256sum", "dpkg-deb", "dpkg", "lintian", "rpm", "bsdtar", "man", "mandoc", "zsh", "fish"} {
 		if _, err := exec.LookPath(program); err != nil {
 			if os.Getenv("CI") != "" {
 				t.Fatal(err)
@@ -35,12 +38,13 @@ func TestRelease(t *testing.T) {
 		t.Errorf("the same commit gave other files:\n%s\nand before\n%s", again, sums)
 	}
 	shell(t, dist, "sha256sum --check --strict SHA256SUMS")
-	if names := len(strings.Fields(sums)) / 2; names != 8 {
-		t.Errorf("%d files, want an archive and two packages for two architectures of Linux, and two for Windows:\n%s", names, sums)
+	if names := len(strings.Fields(sums)) / 2; names != 12 {
+		t.Errorf("%d files, want an archive and two packages for two architectures of Linux, two archives for Windows, and what is in each program:\n%s", names, sums)
 	}
 	t.Run("deb", func(t *testing.T) { tryDeb(t, dist) })
 	t.Run("rpm", func(t *testing.T) { tryRPM(t, dist) })
 	t.Run("zip", func(t *testing.T) { tryZip(t, dist) })
+	t.Run("sbom", func(t *testing.T) { trySBOM(t, dist) })
 }
 
 // release makes one of what the working tree holds, and returns its folder.
@@ -124,6 +128,7 @@ func tryInstalled(t *testing.T, root, plugins, zsh string) {
 			t.Errorf("the man page lacks %q:\n%s", want, page)
 		}
 	}
+	shell(t, ".", "cmp "+licensesFile+" '"+root+"/usr/share/doc/check-exchange-authcert/third-party-licenses.txt'; cmp ../../.release/copyright '"+root+"/usr/share/doc/check-exchange-authcert/copyright'")
 	tryCompletions(t, root, zsh)
 }
 
@@ -155,9 +160,47 @@ func tryZip(t *testing.T, dist string) {
 	for _, file := range archive.File {
 		names = append(names, filepath.Base(file.Name))
 	}
-	for _, want := range []string{"check_exchange_authcert.exe", "prtg.customlookups.exchange.authcert.status.ovl", "README.md", "LICENSE"} {
+	for _, want := range []string{"check_exchange_authcert.exe", "prtg.customlookups.exchange.authcert.status.ovl", "README.md", "LICENSE", "third-party-licenses.txt"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("the archive has %q, want %s too", names, want)
+		}
+	}
+}
+
+// trySBOM has every program's list of parts name the modules that are linked
+// into it, and nothing else.
+func trySBOM(t *testing.T, dist string) {
+	for _, target := range targets {
+		data, err := os.ReadFile(one(t, dist+"/*_"+strings.ReplaceAll(target, "/", "_")+".cdx.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var document struct {
+			Metadata struct {
+				Timestamp string
+				Component struct{ Name, Version, PURL string }
+			}
+			Components []struct{ Name, Version string }
+		}
+		if err := json.Unmarshal(data, &document); err != nil {
+			t.Fatal(err)
+		}
+		var got, want []string
+		for _, c := range document.Components {
+			if c.Name != "std" {
+				got = append(got, c.Name+" "+c.Version)
+			}
+		}
+		for _, line := range linked(t, target) {
+			want = append(want, strings.Join(strings.Fields(line)[:2], " "))
+		}
+		slices.Sort(got)
+		if diff := gocmp.Diff(want, got); diff != "" || len(document.Components) != len(want)+1 {
+			t.Errorf("%s: what is linked, and Go's library (-linked +listed):\n%s", target, diff)
+		}
+		system, processor, _ := strings.Cut(target, "/")
+		if m := document.Metadata; m.Component.Name != "check_exchange_authcert" || !strings.HasPrefix(m.Component.Version, "1.2.3") || !strings.Contains(m.Component.PURL, "goos="+system+"&goarch="+processor) || m.Timestamp != "2026-11-23T12:00:00Z" {
+			t.Errorf("%s: %+v; want the program's name, version and target, and the commit's time", target, m)
 		}
 	}
 }
