@@ -116,7 +116,7 @@ func TestSecrets(t *testing.T) {
 		secrets[name] = string(data[len(data)-16:])
 	}
 	ntlm, kerberos := file("ntlm", `CONTOSO\monitor`, hostSecret), file("kerberos", "monitor@CONTOSO.TEST", hostSecret)
-	wrong, exchange, bare := file("wrong", `CONTOSO\monitor`, wrongSecret), file("exchange", `CONTOSO\other`, exchangeSecret), file("bare", "monitor", hostSecret)
+	wrong, exchange, bare := file("wrong", `CONTOSO\monitor`, wrongSecret), file("exchange", `CONTOSO\second`, exchangeSecret), file("bare", "monitor", hostSecret)
 	fault := &wsmantest.Interference{Fault: &wsmantest.Fault{Code: 5, Subcode: "w:AccessDenied", Reason: "no: " + hostSecret + " and " + base64.StdEncoding.EncodeToString([]byte(hostSecret))}}
 	faults := wsmantest.Options{Interfere: func(step wsmantest.Step, _ int) *wsmantest.Interference {
 		if step == wsmantest.StepCreate {

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// MaxStream is how much one pipeline may bring in all, in bytes: five hundred servers are told in it.
+	// MaxStream is how much one pipeline may bring in all, in bytes: Get-ExchangeServer tells some 370 servers in it.
 	MaxStream = 20 << 20
 	// MaxRecords is how many errors, and how many records of each other kind, are kept. The first ones are.
 	MaxRecords = 100
