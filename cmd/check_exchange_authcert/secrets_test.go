@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ const (
 	hostSecret     = "Geheim-Host+7/ü"
 	exchangeSecret = "Geheim-Exchange&8"
 	wrongSecret    = "Geheim-Falsch=9"
+	clientSecret   = "Geheim-Richtig" // what answerTenant takes, and the token that it gives
 )
 
 // parrot is a TLS server that says what it is told; it has the certificate of
@@ -67,6 +69,13 @@ func telltale(t *testing.T, realm *wsmantest.Realm, options wsmantest.Options) *
 		said = append(said, " "+hostSecret+" "+exchangeSecret...)
 		return wsmantest.Result{Stdout: said, Stderr: said, ExitCode: 1}
 	}
+	options.Cmdlet = func(c wsmantest.Cmdlet) wsmantest.CmdletResult {
+		if facts, known := cmdletObjects[c.Name]; known {
+			return wsmantest.CmdletResult{Output: []string{facts}}
+		}
+		said := `<Obj RefId="0"><ToString>no: ` + hostSecret + `</ToString><MS><Nil N="Exception"/><S N="FullyQualifiedErrorId">x</S><I32 N="ErrorCategory_Category">1</I32></MS></Obj>`
+		return wsmantest.CmdletResult{Errors: []string{said}}
+	}
 	return wsmantest.Start(t, options)
 }
 
@@ -85,6 +94,14 @@ func spelt(secret string) [][]byte {
 		}
 	}
 	return append(all, []byte(url.QueryEscape(secret)), []byte(url.PathEscape(secret)))
+}
+
+// environment is a set of variables as a process takes it.
+func environment(values map[string]string) (all []string) {
+	for name, value := range values {
+		all = append(all, name+"="+value)
+	}
+	return all
 }
 
 // TestSecrets runs the program as a process of its own, in every way in which
@@ -107,7 +124,7 @@ func TestSecrets(t *testing.T) {
 	realm.AddUser("monitor", hostSecret)
 	realm.AddService("HTTP/localhost")
 	keytab, ccache := realm.Keytab(t, "monitor"), realm.CCache(t, "monitor", "krbtgt/CONTOSO.TEST", time.Hour)
-	secrets := map[string]string{"password": hostSecret, "Exchange's password": exchangeSecret, "wrong password": wrongSecret}
+	secrets := map[string]string{"client secret and token": clientSecret, "password": hostSecret, "Exchange's password": exchangeSecret, "wrong password": wrongSecret}
 	for name, path := range map[string]string{"key of the keytab": keytab, "the cache": ccache} {
 		data, err := os.ReadFile(path)
 		if err != nil {
@@ -142,18 +159,29 @@ func TestSecrets(t *testing.T) {
 	at := func(h *wsmantest.Host, args ...string) []string {
 		return append([]string{"-H", "localhost", "-p", port(h), "--exchange-url", h.URL("/PowerShell/"), "--kdc", realm.KDC()}, args...)
 	}
+	entra := []string{"--snapshot", "../../testdata/snapshots/healthy.json", "--at", "2026-11-23", "--tenant", "contoso.com", "--client-id", "11111111-2222-3333-4444-555555555555", "--client-secret-file"}
+	tenants := environment(cloud(onStage{t}, answerTenant))
+	right, bad := filepath.Join(folder, "right"), filepath.Join(folder, "bad")
+	for path, secret := range map[string]string{right: clientSecret, bad: wrongSecret} {
+		if err := os.WriteFile(path, []byte(secret), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, row := range []struct {
 		name  string
 		args  []string
 		env   []string
 		words string // in the answer: it came as far as it should
 	}{
+		{"Exchange answers", at(telltale(t, realm, wsmantest.Options{}), "--via", "exchange", "--credentials", kerberos), nil, "ex01"},
+		{"Entra ID answers", append(entra, right), tenants, "4734C9E5"},
+		{"Entra ID refuses", append(slices.Clone(entra), bad), tenants, "AADSTS7000215"},
 		{"collector", at(talks, "--via", "winrm", "--credentials", ntlm, "--exchange-credentials", exchange), nil, "(secret)"},
 		{"collector, the account's own", at(talks, "--via", "winrm", "--credentials", kerberos), nil, "(secret)"},
 		{"wrong password", at(talks, "--via", "winrm", "--credentials", wrong), nil, "access denied"},
 		{"a fault", at(refuses, "--via", "winrm", "--credentials", ntlm), nil, "(secret)"},
 		{"a fault of Exchange", at(refuses, "--via", "exchange", "--credentials", kerberos), nil, "(secret)"},
-		{"both ways", at(talks, "--credentials", kerberos), nil, "UNKNOWN"},
+		{"both ways, Exchange answers", at(talks, "--credentials", kerberos), nil, "ex01"},
 		{"keytab", at(plain, "--via", "exchange", "-u", "monitor@CONTOSO.TEST", "--keytab", keytab), nil, "access denied"},
 		{"cache", at(plain, "--via", "exchange", "--ccache", ccache), nil, "access denied"},
 		{"keytab for a cache", at(plain, "--via", "exchange", "--ccache", keytab), nil, "credential cache"},
@@ -180,9 +208,11 @@ func TestSecrets(t *testing.T) {
 				t.Errorf("%s %v: standard error %q, output without %q:\n%s", row.name, form, stderr.String(), row.words, stdout.String())
 			}
 			written := map[string][]byte{"the output": stdout.Bytes(), "standard error": stderr.Bytes()}
-			if data, err := os.ReadFile(saved); err == nil {
-				written["the snapshot"] = data
+			data, err := os.ReadFile(saved)
+			if answers := strings.HasSuffix(row.name, " answers"); answers != (err == nil) && row.name != "Entra ID refuses" {
+				t.Errorf("%s: the snapshot: %v", row.name, err)
 			}
+			written["the snapshot"] = data
 			_ = filepath.WalkDir(temporary, func(path string, entry fs.DirEntry, _ error) error {
 				if !entry.IsDir() {
 					written[path], _ = os.ReadFile(path)

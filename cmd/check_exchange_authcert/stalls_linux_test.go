@@ -142,9 +142,3 @@ func windows(point wsmantest.Step, login []string) func(*testing.T, func()) invo
 		return invocation{args: args, env: map[string]string{passwordVariable: stallPassword}, host: host}
 	}
 }
-
-// cmdletObjects are what Exchange says of an organization of one server.
-var cmdletObjects = map[string]string{
-	"Get-AuthConfig":     `<Obj RefId="0"><Props><S N="CurrentCertificateThumbprint">4734C9E57577F5493BBEAAF745E40F9FCD08E5C1</S></Props></Obj>`,
-	"Get-ExchangeServer": `<Obj RefId="0"><Props><S N="Fqdn">ex01.contoso.com</S><S N="Name">ex01</S><S N="ServerRole">Mailbox</S></Props></Obj>`,
-}
