@@ -21,12 +21,8 @@ import (
 // length, a character that a terminal or a web page obeys, a document that is
 // none.
 func outOfShape(form, output string, result authcert.Result) string {
-	if !utf8.ValidString(output) {
-		return "no UTF-8"
-	}
-	obeyed := func(r rune) bool { return r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) }
-	if i := strings.IndexFunc(output, obeyed); i >= 0 {
-		return fmt.Sprintf("%q at byte %d", output[i:min(i+4, len(output))], i)
+	if problem := obeyed(output); problem != "" {
+		return problem
 	}
 	switch form {
 	case "prtg":
@@ -35,6 +31,18 @@ func outOfShape(form, output string, result authcert.Result) string {
 		return badJSON(form, output)
 	}
 	return badText(form, output, result)
+}
+
+// obeyed finds what a terminal or a web page does not print, but does.
+func obeyed(output string) string {
+	if !utf8.ValidString(output) {
+		return "no UTF-8"
+	}
+	control := func(r rune) bool { return r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) }
+	if i := strings.IndexFunc(output, control); i >= 0 {
+		return fmt.Sprintf("%q at byte %d", output[i:min(i+4, len(output))], i)
+	}
+	return ""
 }
 
 func badText(form, output string, result authcert.Result) string {
