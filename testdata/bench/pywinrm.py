@@ -14,7 +14,7 @@ from winrm.protocol import Protocol
 url, arguments, stdin = sys.argv[1:]
 SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
 
-host = Protocol(url, transport="ntlm", username=r"CONTOSO\monitor", password="Correct-Horse-7")
+host = Protocol(url, transport="ntlm", username=r"CONTOSO\monitor", password="Geheim-Pferd-7")
 shell = host.open_shell()
 command = host.run_command(shell, "powershell.exe", [Path(arguments).read_text()], console_mode_stdin=False, skip_cmd_shell=True)
 stream = {"@Name": "stdin", "@CommandId": command, "@End": "true", "#text": base64.b64encode(Path(stdin).read_bytes()).decode()}

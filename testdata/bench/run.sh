@@ -147,8 +147,8 @@ winrm() {
   fi
   port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   url=http://localhost:$port
-  printf 'CONTOSO:monitor:Correct-Horse-7\n' >"$work/ntlm"
-  (umask 077 && printf 'domain = CONTOSO\nusername = monitor\npassword = Correct-Horse-7\n' >"$work/credentials")
+  printf 'CONTOSO:monitor:Geheim-Pferd-7\n' >"$work/ntlm"
+  (umask 077 && printf 'domain = CONTOSO\nusername = monitor\npassword = Geheim-Pferd-7\n' >"$work/credentials")
   NTLM_USER_FILE=$work/ntlm ENGINE=$shared/powershell/pwsh RECORD=$work/record /usr/bin/python3 "$shared/harness/windows_host.py" --port "$port" \
     --stats "$work/stats" --engine "$PWD/testdata/bench/engine.sh" --init "$PWD/testdata/bench/init.ps1" \
     --export "$shared/realdata/exchange/solo-e16" >"$work/host.log" 2>&1 &
