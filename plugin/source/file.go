@@ -18,7 +18,7 @@ import (
 // it is read; a stream does not, and what is read of it in vain takes memory.
 const (
 	maxFile   = 64 << 20
-	maxStream = 24 << 20
+	maxStream = 16 << 20
 )
 
 const stageSnapshot = "reading the snapshot"
@@ -100,19 +100,25 @@ func readFile(path string) ([]byte, error) {
 	case info.Size() > maxFile:
 		return nil, tooLarge(path, maxFile)
 	}
-	return readLimited(file, path, maxFile, int(info.Size()))
+	return readSized(file, path, int(info.Size()))
 }
 
 // readStream reads what does not tell its size.
-func readStream(r io.Reader, name string) ([]byte, error) { return readLimited(r, name, maxStream, 0) }
+func readStream(r io.Reader, name string) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxStream+1))
+	return readWhole(data, name, maxStream, err)
+}
 
-// readLimited reads to the end, but never more than so many bytes. About as
-// many as expected make one copy do.
-func readLimited(r io.Reader, name string, limit, expected int) ([]byte, error) {
+// readSized reads a file into one piece of memory of its size.
+func readSized(file io.Reader, name string, size int) ([]byte, error) {
 	var buffer bytes.Buffer
-	buffer.Grow(expected + bytes.MinRead)
-	_, err := buffer.ReadFrom(io.LimitReader(r, int64(limit)+1))
-	data := buffer.Bytes()
+	buffer.Grow(size + bytes.MinRead)
+	_, err := buffer.ReadFrom(io.LimitReader(file, maxFile+1))
+	return readWhole(buffer.Bytes(), name, maxFile, err)
+}
+
+// readWhole looks at what was read, which may be a byte more than the limit.
+func readWhole(data []byte, name string, limit int, err error) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, fileProblem(name, err)
