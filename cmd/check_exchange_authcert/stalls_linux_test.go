@@ -102,8 +102,6 @@ var (
 func windows(point wsmantest.Step, login []string) func(*testing.T, func()) invocation {
 	return func(t *testing.T, reached func()) invocation {
 		realm := wsmantest.StartRealm(t, "CONTOSO.TEST")
-		realm.AddUser("monitor", stallPassword)
-		realm.AddService("HTTP/localhost")
 		realm.Refuse = func(kind string, _ int) int32 {
 			if kind != string(point) {
 				return 0
@@ -111,6 +109,8 @@ func windows(point wsmantest.Step, login []string) func(*testing.T, func()) invo
 			reached()
 			return wsmantest.Hang
 		}
+		realm.AddUser("monitor", stallPassword)
+		realm.AddService("HTTP/localhost")
 		host := wsmantest.Start(t, wsmantest.Options{
 			Domain: "CONTOSO", User: "monitor", Password: stallPassword, Realm: realm,
 			Interfere: func(step wsmantest.Step, count int) *wsmantest.Interference {

@@ -47,9 +47,9 @@ const soakPassword = "Geheim-Pferd-7"
 func newSoakWorker(t *testing.T, own tls.Certificate) *soakWorker {
 	t.Helper()
 	w := &soakWorker{t: t, folder: t.TempDir(), served: network{}, org: &organization{}, realm: wsmantest.StartRealm(t, "CONTOSO.TEST")}
+	w.realm.Refuse = func(string, int) int32 { return w.refuse() }
 	w.realm.AddUser("monitor", soakPassword)
 	w.realm.AddService("HTTP/localhost")
-	w.realm.Refuse = func(string, int) int32 { return w.refuse() }
 	w.host = wsmantest.Start(t, wsmantest.Options{
 		Domain: "CONTOSO", User: "monitor", Password: soakPassword, Realm: w.realm, Interfere: w.interfere,
 		Run: func(c wsmantest.Command) wsmantest.Result {

@@ -22,6 +22,7 @@ type Realm struct {
 
 	// Refuse, when set, is asked before each request is answered: 0 leaves it alone, another number is the error sent,
 	// Hang leaves it without an answer. The kind is "as", "preauth" (an AS request with the encrypted time) or "tgs".
+	// It is set before accounts are added: the realm runs already.
 	Refuse func(kind string, count int) int32
 
 	// NonceShift is added to the nonce in the KDC's answers, as in an answer to another request.
@@ -148,12 +149,12 @@ func (r *Realm) answer(request []byte) []byte {
 func (r *Realm) refuse(kind string) int32 {
 	r.mu.Lock()
 	r.counts[kind]++
-	count := r.counts[kind]
+	count, refuse := r.counts[kind], r.Refuse
 	r.mu.Unlock()
-	if r.Refuse == nil {
+	if refuse == nil {
 		return 0
 	}
-	return r.Refuse(kind, count)
+	return refuse(kind, count)
 }
 
 // failure is a KRB-ERROR. The time in it is an hour off for error 37, clock skew.
