@@ -21,7 +21,7 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	// net/http logs what a server did wrong, in that one's own words; nothing belongs on standard error.
 	log.SetOutput(io.Discard)
-	heeded := slices.DeleteFunc(endings, signal.Ignored) // nohup(1) and shells that run it in the background have them ignored
+	heeded := slices.DeleteFunc(endings, signal.Ignored) // nohup(1) has SIGHUP ignored, and a shell SIGINT in the background
 	ctx, stop := signal.NotifyContext(context.Background(), heeded...)
 	// Whoever presses Ctrl-C again does not want to wait for the clean-up. Other
 	// signals do not cut it short: timeout(1) sends its own twice.

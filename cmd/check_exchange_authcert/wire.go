@@ -133,7 +133,7 @@ func replaceFile(path string, data []byte) error {
 		path = target
 	}
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: it is no ordinary file", path)
+		return fmt.Errorf("%s: it is no ordinary file, or a link to none", path)
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
 	if err != nil {

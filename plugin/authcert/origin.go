@@ -46,9 +46,7 @@ func (f *facts) from(another *Origin) Origin {
 	if another != nil {
 		return *another
 	}
-	own := f.Origin
-	own.Tried = nil
-	return own
+	return f.Origin
 }
 
 // origins lists the facts that the snapshot holds and where each comes from.
@@ -57,6 +55,7 @@ func (f *facts) origins() []FactOrigin {
 	add := func(fact string, origin Origin) {
 		if key := fact + "\n" + origin.String(); !told[key] {
 			told[key] = true
+			origin.Tried = nil
 			all = append(all, FactOrigin{fact, origin})
 		}
 	}

@@ -8,13 +8,16 @@ import (
 )
 
 const (
-	// MaxStream is how much one pipeline may bring in all, in bytes: Get-ExchangeServer tells some 370 servers in it.
+	// MaxStream is how much one pipeline may bring in all, in bytes.
 	MaxStream = 20 << 20
 	// MaxRecords is how many errors, and how many records of each other kind, are kept. The first ones are.
 	MaxRecords = 100
 	// MaxCreate is the longest CREATE_PIPELINE message, in bytes: it goes in one fragment.
 	MaxCreate = MaxFragment
 )
+
+// ErrTooMuch is a command that brings more than MaxStream.
+var ErrTooMuch = fmt.Errorf("a command that brings more than %d MiB", MaxStream>>20)
 
 // PipelineState is a pipeline's state ([MS-PSRP] 2.2.3.5).
 type PipelineState int
@@ -80,7 +83,7 @@ func (p *Pipeline) Done() bool { return p.state >= PipelineStopped && p.state <=
 // stream for answers to prompts. Errors mean that the other side breaks the protocol or a limit; they are final.
 func (p *Pipeline) Receive(data []byte) (reply []byte, err error) {
 	if p.received += len(data); p.received > MaxStream {
-		return nil, fmt.Errorf("a command that brings more than %d bytes", MaxStream)
+		return nil, ErrTooMuch
 	}
 	messages, err := p.inbound.Add(data)
 	for _, b := range messages {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf16"
 
@@ -75,19 +76,21 @@ func hideIn(p *authcert.Problem, forms []string) {
 // is looked for: a shorter one would take ordinary words apart.
 const shortest = 4
 
-// hidden takes passwords out of a text, also what is left of one where the text
-// was cut.
+// hidden takes passwords out of a text, also what is left of one where a part of
+// the text was cut.
 func hidden(text string, forms []string) string {
 	const instead = "(secret)"
 	for _, form := range forms {
-		text = strings.ReplaceAll(text, form, instead)
-		rest, cut := strings.CutSuffix(text, "…")
-		for size := len(form) - 1; cut && size >= shortest; size-- {
-			if kept, found := strings.CutSuffix(rest, form[:size]); found {
-				text = kept + instead + "…"
-				break
+		parts := strings.Split(strings.ReplaceAll(text, form, instead), "…")
+		for i := range parts[:len(parts)-1] {
+			for size := len(form) - 1; size >= shortest; size-- {
+				if kept, found := strings.CutSuffix(parts[i], form[:size]); found {
+					parts[i] = kept + instead
+					break
+				}
 			}
 		}
+		text = strings.Join(parts, "…")
 	}
 	return text
 }
@@ -114,5 +117,5 @@ func spellings(password string) []string {
 			forms = append(forms, text, strings.NewReplacer("+", "-", "/", "_").Replace(text))
 		}
 	}
-	return forms
+	return slices.DeleteFunc(forms, func(form string) bool { return len(form) < shortest })
 }

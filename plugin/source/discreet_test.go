@@ -37,6 +37,7 @@ func TestDiscreet(t *testing.T) {
 		"the collector's line, again": base64.StdEncoding.EncodeToString([]byte("username=xyz\npassword=" + password + "\nauth=Basic")),
 		"UTF-16 in hex":               hex.EncodeToString([]byte(strings.ReplaceAll(wide, "ü", "\xfc"))),
 		"cut off":                     password[:len(password)-3] + "…",
+		"cut off in the middle":       "x " + password[:len(password)-3] + "…; before that: y",
 	} {
 		t.Run(name, func(t *testing.T) {
 			problem := func() *authcert.Problem {

@@ -108,6 +108,8 @@ func remotingProblem(url, step string, err error) *authcert.Problem {
 			known := cmdletProblem("", failure)
 			p.Reason, p.Hint = known.Reason, cmp.Or(known.Hint, p.Hint)
 		}
+	case errors.Is(err, psrp.ErrTooMuch): // some 370 servers from Get-ExchangeServer
+		p.Hint = "Ask with --via winrm: its collector brings what is needed only"
 	case errors.Is(err, errImpatient):
 		p.Reason = authcert.Timeout
 	case sessionGone(err):

@@ -127,7 +127,7 @@ func sessionGone(err error) bool {
 }
 
 // worthAnother tells whether a cmdlet may be asked for again, which as it only reads does no harm: where the session or
-// the connection was lost. The conversation connects again once, and refuses then.
+// the connection was lost. The conversation connects again twice; the second time is for closing the session.
 func worthAnother(err error) bool {
 	var failed *wsman.Error
 	return sessionGone(err) || errors.As(err, &failed) && failed.Reason == wsman.ReasonUnreachable && mayHaveArrived(err)

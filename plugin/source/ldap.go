@@ -111,7 +111,9 @@ func adoptHybrid(snap, other *authcert.Snapshot) {
 	case other.Hybrid == nil:
 	case snap.Hybrid == nil:
 		snap.Hybrid = &authcert.Hybrid{Configured: other.Hybrid.Configured, Origin: &other.Origin}
-	case snap.Hybrid.Configured != nil && !*snap.Hybrid.Configured:
+	case snap.Hybrid.Configured == nil:
+		snap.Hybrid = &authcert.Hybrid{Configured: other.Hybrid.Configured, DedicatedApp: snap.Hybrid.DedicatedApp, Origin: &other.Origin}
+	case !*snap.Hybrid.Configured:
 		snap.Hybrid = &authcert.Hybrid{DedicatedApp: snap.Hybrid.DedicatedApp, Origin: snap.Hybrid.Origin}
 		snap.Errors = append(snap.Errors, authcert.Problem{Stage: stageCompare, Reason: authcert.Unreadable,
 			Message: fmt.Sprintf("whether this is a hybrid organization: yes from %s, no from %s", other.Origin, snap.Origin)})

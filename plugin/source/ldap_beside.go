@@ -13,7 +13,7 @@ import (
 // there too, and compared. It also stands in for a source that cannot answer,
 // for the certificate in question may have broken the very PowerShell that is
 // asked. Then no server's certificates count as read: what is found wrong is
-// reported, but nothing is OK.
+// reported, but neither consistency nor the self-signed certificates are OK.
 type Beside struct {
 	Source interface {
 		Snapshot(context.Context) (*authcert.Snapshot, error)

@@ -150,6 +150,11 @@ func TestLDAPContradicts(t *testing.T) {
 	if notes := authcert.Judge(snap, authcert.DefaultPolicy(), source.Now).Notes; !slices.Contains(notes, want) {
 		t.Errorf("notes %q lack %q", notes, want)
 	}
+	snap.Hybrid = &authcert.Hybrid{DedicatedApp: new(true)} // where the source cannot tell, the directory does
+	source.Compare(t.Context(), snap)
+	if diff := cmp.Diff(snap.Hybrid, &authcert.Hybrid{Configured: new(true), DedicatedApp: new(true), Origin: &authcert.Origin{Kind: authcert.KindLDAP, Host: "dc01.example.test"}}); diff != "" {
+		t.Errorf("hybrid (-got +want):\n%s", diff)
+	}
 }
 
 // expectCompared wants one other AuthConfig and two notes.
