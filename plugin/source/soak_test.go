@@ -83,7 +83,7 @@ func TestSoak(t *testing.T) {
 	orgs := organizations(t)
 	var workers []*soakWorker
 	for range 3 * runtime.GOMAXPROCS(0) {
-		workers = append(workers, newSoakWorker(t, orgs[0].own))
+		workers = append(workers, newSoakWorker(t, orgs))
 	}
 	t.Setenv("TMPDIR", temporary)
 	early := min(*soakRuns/10, 200)

@@ -2,21 +2,14 @@ package source
 
 import (
 	"context"
-	"crypto/tls"
-	"io"
-	"maps"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"check_exchange_authcert/plugin"
 	"check_exchange_authcert/plugin/authcert"
-	"check_exchange_authcert/plugin/wsman"
 	"check_exchange_authcert/plugin/wsman/wsmantest"
 )
 
@@ -44,8 +37,9 @@ type soakWorker struct {
 
 const soakPassword = "Geheim-Pferd-7"
 
-func newSoakWorker(t *testing.T, own tls.Certificate) *soakWorker {
+func newSoakWorker(t *testing.T, orgs []*organization) *soakWorker {
 	t.Helper()
+	own := orgs[0].own
 	w := &soakWorker{t: t, folder: t.TempDir(), served: network{}, org: &organization{}, realm: wsmantest.StartRealm(t, "CONTOSO.TEST")}
 	w.realm.Refuse = func(string, int) int32 { return w.refuse() }
 	w.realm.AddUser("monitor", soakPassword)
@@ -81,6 +75,7 @@ func newSoakWorker(t *testing.T, own tls.Certificate) *soakWorker {
 			})
 		}
 	}
+	w.cloud.apps = applications(orgs)
 	w.cloud.interfere = func(rw http.ResponseWriter, r *http.Request, _ int) bool {
 		f := w.playing()
 		if f.handler == nil || !strings.Contains(r.Host+r.URL.Path, f.path) {
@@ -177,122 +172,4 @@ func (w *soakWorker) run(drawn soakDraw) authcert.Result {
 	}
 	w.after = nil
 	return result
-}
-
-// windows is the host, at a path and as one account.
-func (w *soakWorker) windows(path string, auth wsman.Auth, f soakFault) wsman.Config {
-	config := wsman.Config{
-		URL: w.host.URL(path), Auth: auth, Username: map[wsman.Auth]string{wsman.AuthNTLM: `CONTOSO\monitor`, wsman.AuthKerberos: "monitor@CONTOSO.TEST"}[auth],
-		Password: wsman.NewSecret(soakPassword), Kerberos: wsman.Kerberos{KDCs: []string{w.realm.KDC()}},
-	}
-	if f.wrong {
-		config.Password = wsman.NewSecret("wrong")
-	}
-	if f.closed {
-		config.URL = "http://" + strings.Replace(w.nobody, "127.0.0.1", "localhost", 1) + path
-	}
-	return config
-}
-
-func (w *soakWorker) remoting(f soakFault) plugin.Source {
-	return Remoting{Endpoint: w.windows("/PowerShell/", wsman.AuthKerberos, f), Now: soakTime}
-}
-
-func (w *soakWorker) winrm(auth wsman.Auth, f soakFault) plugin.Source {
-	return WinRM{Shell: w.windows("/wsman", auth, f), Exchange: Exchange{Account: NewCredentials(`CONTOSO\monitor`, "", soakPassword)}}
-}
-
-// both is a host that is asked in two ways; the fault concerns the first alone
-// where it is about the address.
-func (w *soakWorker) both(f soakFault) plugin.Source {
-	second := f
-	second.closed = false
-	address := strings.TrimPrefix(w.host.URL(""), "http://")
-	return Hosts{{Name: "localhost", Ways: []Way{
-		{Name: "exchange", Address: address, Source: w.remoting(f)}, {Name: "winrm", Address: address, Source: w.winrm(wsman.AuthNTLM, second)},
-	}}}
-}
-
-func (w *soakWorker) directory(o *organization, f soakFault) plugin.Source {
-	status := o.status
-	if status == authcert.OK {
-		status = authcert.Unknown
-	}
-	server := w.directories[status]
-	server.mu.Lock()
-	server.faults = map[string]*directoryFault{}
-	if f.request != "" {
-		server.faults[f.request] = &f.answer
-	}
-	server.mu.Unlock()
-	source := server.source("ldaps")
-	if f.wrong {
-		source.Account = NewCredentials("monitor@EXAMPLE.TEST", "", "wrong")
-	}
-	return source
-}
-
-// file is a snapshot, spoilt by the fault.
-func (w *soakWorker) file(o *organization, f soakFault) plugin.Source {
-	path := filepath.Join(w.folder, "snapshot.json")
-	w.write(path, f.spoilt(snapshotText(w.t, o)))
-	if !f.silent {
-		return File{Path: path}
-	}
-	reader, writer := io.Pipe()
-	w.after = append(w.after, func() { writer.Close() })
-	return File{Path: "-", Stdin: reader}
-}
-
-// export is a folder of Export-Clixml; the fault spoils one file of it.
-func (w *soakWorker) export(o *organization, f soakFault) plugin.Source {
-	folder := filepath.Join(w.folder, "export")
-	w.write(filepath.Join(folder, "AuthConfig.xml"), "")
-	files := o.exports()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		text := files[name]
-		if strings.HasPrefix(name, f.path) {
-			text = f.spoilt(text)
-		}
-		w.write(filepath.Join(folder, name), text)
-	}
-	w.after = append(w.after, func() { os.RemoveAll(folder) })
-	return File{Path: folder}
-}
-
-// write writes a file; without text there is none.
-func (w *soakWorker) write(path, text string) {
-	err := os.MkdirAll(filepath.Dir(path), 0o700)
-	if err == nil && text == "" {
-		os.Remove(path)
-		return
-	}
-	if err == nil {
-		err = os.WriteFile(path, []byte(text), 0o600)
-	}
-	if err == nil {
-		err = os.Chtimes(path, soakTime, soakTime) // which dates an export
-	}
-	if err != nil {
-		w.t.Error(err)
-	}
-}
-
-// compared is a snapshot with a cross-check.
-func compared(o *organization, check Check) plugin.Source {
-	return Checked{Source: given{o.snapshot()}, Checks: []Check{check}}
-}
-
-func (w *soakWorker) tls(o *organization, _ soakFault) plugin.Source {
-	return compared(o, CheckTLS{dial: w.served.dial})
-}
-
-// graph has connections of its own, as a program has that ends with its run.
-func (w *soakWorker) graph(o *organization, f soakFault) plugin.Source {
-	keys := "[" + keyJSON(string(authcert.ThumbprintOf(o.current.Certificate[0])), "null") + "]"
-	if f.lacks {
-		keys = "[]"
-	}
-	w.cloud.apps = []app{{"1", "aaaaaaaa-0000-0000-0000-000000000001", dedicatedName + "x", keys}}
-	return compared(o, Entra{Tenant: tenantID, ClientID: clientID, Login: w.logins[!f.wrong], Cloud: Clouds["public"], transport: w.toCloud.Clone()})
 }
