@@ -115,18 +115,28 @@ func publish(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0]+"_CA", caFile(ts, args[0]+".pem", certificate))
 }
 
-// condition knows "lowports" and "lowports6": whether this account may serve
-// port 443 here, and whether it may over IPv6.
-func condition(name string) (bool, error) {
-	address := map[string]string{"lowports": "127.0.0.90:443", "lowports6": "[::1]:443"}[name]
-	if address == "" {
-		return false, fmt.Errorf("unknown condition %q", name)
-	}
+// mayServe tells whether this account may serve port 443 here. It is found out
+// once: a script's own server takes the port.
+var mayServe = map[string]func() bool{
+	"lowports":  sync.OnceValue(func() bool { return free("127.0.0.90:443") }),
+	"lowports6": sync.OnceValue(func() bool { return free("[::1]:443") }),
+}
+
+func free(address string) bool {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err == nil {
 		listener.Close()
 	}
-	return err == nil, nil
+	return err == nil
+}
+
+// condition knows "lowports" and "lowports6", for IPv6.
+func condition(name string) (bool, error) {
+	may, known := mayServe[name]
+	if !known {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	return may(), nil
 }
 
 // serve is an Exchange server at an address of this host: it publishes no
