@@ -150,13 +150,23 @@ func names(signals []syscall.Signal) string {
 	return strings.Join(all, ", ")
 }
 
+// waitFor waits until a peer says that its stage is reached.
+func (p *process) waitFor(t *testing.T, reached <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-reached:
+	case <-p.ended:
+		t.Fatalf("it ended before its stage was reached: %v", p.ProcessState)
+	}
+}
+
 // TestSecondInterrupt has somebody press Ctrl-C again while the clean-up waits
 // for a host: that ends it at once, by the signal.
 func TestSecondInterrupt(t *testing.T) {
 	reached := make(chan struct{}, 2) // the collector runs; it is to be terminated
 	p := launch(t, windows("run, and its end", viaNTLM)(t, func() { reached <- struct{}{} }))
 	for range cap(reached) {
-		<-reached
+		p.waitFor(t, reached)
 		if err := p.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +186,7 @@ func TestIgnoredHangup(t *testing.T) {
 	call := windows("run", viaNTLM)(t, sync.OnceFunc(func() { close(reached) }))
 	call.args = append(call.args, "--timeout", "3")
 	p := launch(t, call, "sh", "-c", `trap "" HUP; exec "$@"`, "sh")
-	<-reached
+	p.waitFor(t, reached)
 	if err := p.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
