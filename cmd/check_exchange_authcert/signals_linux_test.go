@@ -184,7 +184,7 @@ func TestIgnoredHangup(t *testing.T) {
 	t.Parallel()
 	reached := make(chan struct{})
 	call := windows("run", viaNTLM)(t, sync.OnceFunc(func() { close(reached) }))
-	call.args = append(call.args, "--timeout", "3")
+	call.args = append(call.args, "--timeout", "6")
 	p := launch(t, call, "sh", "-c", `trap "" HUP; exec "$@"`, "sh")
 	p.waitFor(t, reached)
 	if err := p.Process.Signal(syscall.SIGHUP); err != nil {
@@ -200,7 +200,7 @@ func TestIgnoredHangup(t *testing.T) {
 // ends nothing.
 func TestBrokenPipeSignal(t *testing.T) {
 	t.Parallel()
-	p, call := stalledAt(t, windows("run", viaNTLM), "--timeout", "3")
+	p, call := stalledAt(t, windows("run", viaNTLM), "--timeout", "6")
 	if err := p.Process.Signal(syscall.SIGPIPE); err != nil {
 		t.Fatal(err)
 	}

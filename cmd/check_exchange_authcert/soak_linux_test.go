@@ -100,7 +100,7 @@ func TestSoakProcesses(t *testing.T) {
 			stage := stalls[random.IntN(len(stalls))]
 			t.Run(fmt.Sprintf("%d %s, out of time", number, stage.name), func(t *testing.T) {
 				call := stage.start(t, func() {})
-				call.args = append(call.args, "--timeout", "0.5")
+				call.args = append(call.args, "--timeout", "2")
 				expectCode(t, launch(t, call), outOfTime(stage.name))
 				expectNothingLeft(t, call)
 			})

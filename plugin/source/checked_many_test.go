@@ -38,9 +38,23 @@ func TestManyServers(t *testing.T) {
 		hosts[name+":443"], hosts[name+":444"], want[name] = address, address, kind.want
 		snap.Servers = append(snap.Servers, authcert.Server{FQDN: name})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second) // of which a server that hangs may have a third
-	defer cancel()
-	for _, s := range checked(t, ctx, snap, CheckPublished{dial: hosts.dial}, CheckTLS{dial: hosts.dial}).Servers {
+	var wrong []string
+	for _, deadline := range []time.Duration{12 * time.Second, time.Minute} { // a server may have a third, which a busy machine may need
+		ctx, cancel := context.WithTimeout(t.Context(), deadline)
+		asked := checked(t, ctx, snap, CheckPublished{dial: hosts.dial}, CheckTLS{dial: hosts.dial})
+		cancel()
+		if wrong = misread(asked.Servers, want); len(wrong) == 0 {
+			break
+		}
+	}
+	for _, server := range wrong {
+		t.Error(server)
+	}
+}
+
+// misread are the servers whose answers are not those that are wanted of them.
+func misread(servers []authcert.Server, want map[string]string) (wrong []string) {
+	for _, s := range servers {
 		got := fmt.Sprintf("%d ", s.Published.HTTPStatus)
 		if s.Published.Error != nil {
 			got += string(s.Published.Error.Reason)
@@ -48,12 +62,13 @@ func TestManyServers(t *testing.T) {
 			got += s.Published.Thumbprints[0].Short()
 		}
 		if got != want[s.FQDN] {
-			t.Errorf("%s: %s, want %s", s.FQDN, got, want[s.FQDN])
+			wrong = append(wrong, fmt.Sprintf("%s: %s, want %s", s.FQDN, got, want[s.FQDN]))
 		}
 		if len(s.Served) != 2 || len(s.Served[0].RawData) == 0 || len(s.Served[1].RawData) == 0 {
-			t.Errorf("%s serves %+v; want a certificate on both ports", s.FQDN, s.Served)
+			wrong = append(wrong, fmt.Sprintf("%s serves %+v; want a certificate on both ports", s.FQDN, s.Served))
 		}
 	}
+	return wrong
 }
 
 // slowServer takes 100 ms to begin a handshake's answer.

@@ -120,7 +120,7 @@ func TestRemotingProblems(t *testing.T) {
 		{"NTLM", wsmantest.Options{}, func(r *source.Remoting) { r.Endpoint.Auth = wsman.AuthNTLM }, authcert.Unsupported, "preparing PowerShell remoting", "--via winrm"},
 		{"unknown host", wsmantest.Options{}, func(r *source.Remoting) { r.Endpoint.URL = "http://no-such-host.invalid/PowerShell/" }, authcert.Unreachable, "resolving the host", "no-such-host.invalid"},
 		{"refused port", wsmantest.Options{}, func(r *source.Remoting) { r.Endpoint.URL = "http://localhost:1/PowerShell/" }, authcert.Unreachable, "connecting to Exchange", "MSExchangePowerShellFrontEndAppPool"},
-		{"wrong password", wsmantest.Options{}, func(r *source.Remoting) { r.Endpoint.Password = wsman.NewSecret("wrong") }, authcert.AccessDenied, "getting a Kerberos ticket", "password"},
+		{"wrong password", wsmantest.Options{}, func(r *source.Remoting) { r.Endpoint.Password = wsman.NewSecret("Geheim of another") }, authcert.AccessDenied, "getting a Kerberos ticket", "password"},
 		{"no SPN", wsmantest.Options{}, func(r *source.Remoting) { r.Endpoint.Kerberos.SPN = "HTTP/mail.contoso.com" }, authcert.NotFound, "getting a Kerberos ticket", "setspn -S"},
 		{"neither scheme", wsmantest.Options{Offer: []string{"NTLM", "Basic"}}, nil, authcert.Unsupported, "logging on to Exchange", "offers NTLM, Basic"},
 		{"a self-signed TLS certificate", wsmantest.Options{TLS: true}, func(r *source.Remoting) { r.Endpoint.TLS.CAFile = "" }, authcert.Unreachable, "TLS with Exchange", "certificate"},
@@ -189,7 +189,7 @@ func TestRemotingGivesUpOneServer(t *testing.T) {
 			t.Parallel()
 			e := exchange{answer: map[string]wsmantest.CmdletResult{"Get-ExchangeCertificate ex01.contoso.com": result}}
 			peer, r := endpoint(t, &e, wsmantest.Options{})
-			ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			snap, err := r.Snapshot(ctx)
 			if err != nil {

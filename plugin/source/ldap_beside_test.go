@@ -20,6 +20,7 @@ func (a asking) Snapshot(ctx context.Context) (*authcert.Snapshot, error) { retu
 
 // TestBesideStandsIn has the source fail: what is wrong is reported, what is not is never OK.
 func TestBesideStandsIn(t *testing.T) {
+	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +53,7 @@ func TestBesideStandsIn(t *testing.T) {
 			l := startLDAP(t, true, change(ldapAuth, thumbprints)...).source("ldaps")
 			names := network{"ex001.example.test:443": publisher(t, certificate, answers(row.status, row.document))}
 			beside := Beside{Source: row.ask, Directory: l, Instead: Checked{Source: l, Checks: []Check{CheckPublished{dial: names.dial}}}}
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
 			defer cancel()
 			snap, err := beside.Snapshot(ctx)
 			if err != nil {

@@ -21,7 +21,7 @@ import (
 func TestPowerShellInterrupted(t *testing.T) {
 	for name, script := range map[string]string{
 		"alone":                `echo $$ >"${0%/*}/pid"; exec sleep 600`,
-		"with another one":     `sleep 20 & echo $$ >"${0%/*}/pid"; exec sleep 600`,
+		"with another one":     `sleep 5 & echo $$ >"${0%/*}/pid"; exec sleep 600`,
 		"that does not listen": `trap "" TERM INT; echo $$ >"${0%/*}/pid"; while :; do sleep 1; done`,
 	} {
 		t.Run(name, func(t *testing.T) {

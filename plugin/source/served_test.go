@@ -107,6 +107,7 @@ func TestServed(t *testing.T) {
 		{"filtered", nil, []string{"444 timeout"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			hosts := network{"ex01.contoso.com:443": peerAt(t, site(&front, &front, nil)), "ex01.contoso.com:444": filtered}
 			if row.peer != nil {
 				hosts["ex01.contoso.com:444"] = peerAt(t, row.peer)
@@ -114,7 +115,7 @@ func TestServed(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			if row.want[0] == "444 timeout" {
 				cancel()
-				ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+				ctx, cancel = context.WithTimeout(t.Context(), 6*time.Second)
 			}
 			defer cancel()
 			snap := checked(t, ctx, servers("ex01.contoso.com"), CheckTLS{dial: hosts.dial})

@@ -172,7 +172,7 @@ func TestTheContextEndsTheExchangeWithTheKDC(t *testing.T) {
 func TestThePasswordGoesToOneKDC(t *testing.T) {
 	w := newWorld(t, wsman.AuthKerberos, wsmantest.Options{})
 	w.config.Kerberos.KDCs = []string{w.realm.KDC(), w.realm.KDC()}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	w.realm.Refuse = func(kind string, _ int) int32 {
 		if kind == "preauth" {
@@ -195,7 +195,7 @@ func TestAHangingKDCLeavesTimeForTheNext(t *testing.T) {
 	}
 	defer silent.Close()
 	w.config.Kerberos.KDCs = []string{silent.Addr().String(), w.realm.KDC()}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
 	defer cancel()
 	if _, err := w.conversation(t).Do(ctx, createShell); err != nil {
 		t.Error(err)
