@@ -104,7 +104,7 @@ func TestMinify(t *testing.T) {
 }
 
 func TestParameterLine(t *testing.T) {
-	full := collectorParams{Nonce: testNonce, Kind: "winrm", URL: "https://ex01.contoso.com/PowerShell/", Username: `CONTOSO\svc`, Password: "a=b;ü€ '\"$(x)`", Auth: "Basic",
+	full := collectorParams{Nonce: testNonce, Kind: "winrm", URL: "https://ex01.contoso.com/PowerShell/", Username: `CONTOSO\svc`, Password: "Geheim=b;ü€ '\"$(x)`", Auth: "Basic",
 		Timeout: 1500 * time.Millisecond, Deadline: time.Minute, Ports: []int{443, 444}, store: "CurrentUser"}
 	table := []struct {
 		name   string
@@ -113,7 +113,7 @@ func TestParameterLine(t *testing.T) {
 		fails  string // or a part of the error
 	}{
 		{name: "everything", change: func(*collectorParams) {}, want: "ports=443,444\nnonce=" + testNonce +
-			"\nkind=winrm\nurl=https://ex01.contoso.com/PowerShell/\nusername=CONTOSO\\svc\npassword=a=b;ü€ '\"$(x)`\nauth=Basic\ntimeout=1.500\ndeadline=60.000\nstore=CurrentUser"},
+			"\nkind=winrm\nurl=https://ex01.contoso.com/PowerShell/\nusername=CONTOSO\\svc\npassword=Geheim=b;ü€ '\"$(x)`\nauth=Basic\ntimeout=1.500\ndeadline=60.000\nstore=CurrentUser"},
 		{name: "nonce only", change: func(p *collectorParams) { *p = collectorParams{Nonce: testNonce} }, want: "ports=\nnonce=" + testNonce},
 		{name: "accepting any certificate", change: func(p *collectorParams) { *p = collectorParams{Nonce: testNonce, Insecure: true, Auth: "negotiate"} },
 			want: "ports=\nnonce=" + testNonce + "\nauth=Negotiate\ntls=insecure"},
@@ -123,7 +123,7 @@ func TestParameterLine(t *testing.T) {
 		{name: "basic over http", change: func(p *collectorParams) { p.URL = "http://ex01.contoso.com/PowerShell/" }, fails: "needs https"},
 		{name: "basic with any certificate", change: func(p *collectorParams) { p.Insecure = true }, fails: "needs https"},
 		{name: "basic to the host's own", change: func(p *collectorParams) { p.URL = "" }, fails: "needs https"},
-		{name: "line break in a password", change: func(p *collectorParams) { p.Password = "secret\nnonce=00000000" }, fails: "the password for the collector"},
+		{name: "line break in a password", change: func(p *collectorParams) { p.Password = "Geheim\nnonce=00000000" }, fails: "the password for the collector"},
 		{name: "zero byte in a username", change: func(p *collectorParams) { p.Username = "svc\x00" }, fails: "the username for the collector"},
 	}
 	for _, row := range table {

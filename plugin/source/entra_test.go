@@ -172,7 +172,7 @@ func TestEntraRefusals(t *testing.T) {
 		reason    authcert.Reason // "": it is read in the end
 		words     string
 	}{
-		{name: "wrong secret", secret: "wrong", reason: authcert.AccessDenied, words: "AADSTS7000215, the client secret is wrong"},
+		{name: "wrong secret", secret: wrongSecret, reason: authcert.AccessDenied, words: "AADSTS7000215, the client secret is wrong"},
 		{name: "expired secret", interfere: answer(token, 401, "", description("AADSTS7000222")), reason: authcert.AccessDenied, words: "the client secret has expired"},
 		{name: "unknown application", interfere: answer(token, 400, "", description("AADSTS700016")), reason: authcert.AccessDenied, words: "not known in this tenant"},
 		{name: "unknown tenant", interfere: answer(discovery, 400, "", description("AADSTS90002")), reason: authcert.AccessDenied, words: "the tenant is not known"},

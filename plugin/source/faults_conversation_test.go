@@ -124,7 +124,7 @@ func (c conversation) start(t *testing.T, at stage, f fault) subject {
 		config.TLS.CAFile = trusting(t, config.TLS.CAFile)
 	}
 	if f == denied {
-		config.Password = wsman.NewSecret("wrong")
+		config.Password = wsman.NewSecret("Geheim of another")
 	}
 	happened := func() bool { return c.kdc || c.step(at, f) == "" || f == denied || f == noFault || struck.Load() }
 	return subject{src(), happened, func() string {

@@ -33,7 +33,7 @@ func graphRow() *origin {
 				tenant.ServeHTTP(response, request)
 				return
 			}
-			status, text := body(f, `{"access_token":"x","value":[]}`)
+			status, text := body(f, `{"access_token":"Geheim","value":[]}`)
 			response.Header().Set("Location", "https://elsewhere.contoso.com/x")
 			response.Header().Set("Retry-After", "3600") // which is beyond the deadline
 			response.WriteHeader(status)

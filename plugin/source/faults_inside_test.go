@@ -49,7 +49,7 @@ func (e Entra) Over(transport http.RoundTripper) Entra {
 }
 
 // WrongClientSecret is one that Entra ID refuses.
-func WrongClientSecret(t testing.TB) ClientLogin { return secretLogin(t, "wrong") }
+func WrongClientSecret(t testing.TB) ClientLogin { return secretLogin(t, wrongSecret) }
 
 // FaultTenant is Entra ID and Graph for the matrix of faults: the handler of both, and the check that asks them.
 func FaultTenant(t testing.TB, certificate []byte) (http.Handler, Entra) {

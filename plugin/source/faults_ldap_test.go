@@ -86,7 +86,7 @@ func (l ldapWay) start(t *testing.T, at stage, f fault) subject {
 	case authenticate, receive:
 		l.spoil(d, request, f)
 		if at == authenticate && f == denied {
-			ldap.Account = source.NewCredentials("monitor@EXAMPLE.TEST", "", "wrong")
+			ldap.Account = source.NewCredentials("monitor@EXAMPLE.TEST", "", "Geheim of another")
 		}
 	}
 	published, roots := web(t, parse, noFault, metadataServer(parse, noFault), trusted(t, d.Server))

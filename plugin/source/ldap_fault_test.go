@@ -119,7 +119,7 @@ func TestLDAPWrongPassword(t *testing.T) {
 		message string
 	}{{wsman.AuthBasic, "wrong user or password (LDAP result 49, 52e)"}, {wsman.AuthKerberos, "Kerberos error 24 from"}} {
 		source := startLDAP(t, false, contoso(1)...).source("ldap")
-		source.Auth, source.Account = row.auth, NewCredentials("monitor@EXAMPLE.TEST", "", "something else")
+		source.Auth, source.Account = row.auth, NewCredentials("monitor@EXAMPLE.TEST", "", "Geheim of another")
 		p := refused(t, source, long)
 		if p.Reason != authcert.AccessDenied || !strings.Contains(p.Message, row.message) {
 			t.Errorf("%s: got %s: %s; want %s", row.auth, p.Reason, p.Message, row.message)

@@ -59,9 +59,10 @@ func TestLDAPNoneAnswers(t *testing.T) {
 // TestLDAPHangingFirst has the first accept and say nothing: it may not use up
 // the time of the second.
 func TestLDAPHangingFirst(t *testing.T) {
+	t.Parallel()
 	hanging := startLDAP(t, true)
 	hanging.fail("bind", directoryFault{hang: true})
-	snap, err := snapshotWithin(t, 2*time.Second, joined(t, hanging, startLDAP(t, true, contoso(1)...)))
+	snap, err := snapshotWithin(t, 8*time.Second, joined(t, hanging, startLDAP(t, true, contoso(1)...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,7 @@ func TestLDAPHangingFirst(t *testing.T) {
 func TestLDAPRefusalEnds(t *testing.T) {
 	first, second := startLDAP(t, true, contoso(1)...), startLDAP(t, true, contoso(1)...)
 	source := joined(t, first, second)
-	source.Account = NewCredentials("monitor@EXAMPLE.TEST", "", "something else")
+	source.Account = NewCredentials("monitor@EXAMPLE.TEST", "", "Geheim of another")
 	if p := refused(t, source, long); p.Reason != authcert.AccessDenied || second.count("connect") != 0 {
 		t.Errorf("got %s, and %d connections to the second; want access-denied and none", p.Reason, second.count("connect"))
 	}
@@ -177,7 +178,7 @@ func expectCompared(t *testing.T, snap *authcert.Snapshot) {
 func TestLDAPCompareRefused(t *testing.T) {
 	first, second := startLDAP(t, true, contoso(1)...), startLDAP(t, true, contoso(1)...)
 	source := joined(t, first, second)
-	source.Account = NewCredentials("monitor@EXAMPLE.TEST", "", "something else")
+	source.Account = NewCredentials("monitor@EXAMPLE.TEST", "", "Geheim of another")
 	snap := &authcert.Snapshot{Schema: 1}
 	source.Compare(t.Context(), snap)
 	if len(snap.Errors) != 1 || second.count("connect") != 0 {

@@ -20,7 +20,7 @@ func (w *soakWorker) windows(path string, auth wsman.Auth, f soakFault) wsman.Co
 		Password: wsman.NewSecret(soakPassword), Kerberos: wsman.Kerberos{KDCs: []string{w.realm.KDC()}},
 	}
 	if f.wrong {
-		config.Password = wsman.NewSecret("wrong")
+		config.Password = wsman.NewSecret("Geheim of another")
 	}
 	if f.closed {
 		config.URL = "http://" + strings.Replace(w.nobody, "127.0.0.1", "localhost", 1) + path
@@ -61,7 +61,7 @@ func (w *soakWorker) directory(o *organization, f soakFault) plugin.Source {
 	server.mu.Unlock()
 	source := server.source("ldaps")
 	if f.wrong {
-		source.Account = NewCredentials("monitor@EXAMPLE.TEST", "", "wrong")
+		source.Account = NewCredentials("monitor@EXAMPLE.TEST", "", "Geheim of another")
 	}
 	return source
 }

@@ -94,7 +94,7 @@ func TestSoak(t *testing.T) {
 	drawn := soak(t, workers, orgs, early, *soakRuns)
 	after := settle(t, temporary, workers, before)
 	t.Logf("seed %d: %d runs in %s\nbefore %+v, after %d %+v, at the end %+v\ndrawn: %s", *soakSeed, *soakRuns, time.Since(start).Round(time.Millisecond), before, early, warm, after, drawn)
-	if after.heap > warm.heap+warm.heap/2+8<<20 {
+	if after.heap > warm.heap+4<<20 {
 		t.Errorf("%d KiB of heap after %d runs, %d KiB after %d", after.heap>>10, *soakRuns, warm.heap>>10, early)
 	}
 }

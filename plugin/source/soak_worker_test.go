@@ -85,7 +85,7 @@ func newSoakWorker(t *testing.T, orgs []*organization) *soakWorker {
 		return true
 	}
 	w.toCloud = w.cloud.start(t, Clouds["public"]).(*http.Transport)
-	w.logins = map[bool]ClientLogin{true: secretLogin(t, clientSecret), false: secretLogin(t, "wrong")}
+	w.logins = map[bool]ClientLogin{true: secretLogin(t, clientSecret), false: secretLogin(t, wrongSecret)}
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

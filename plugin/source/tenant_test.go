@@ -23,6 +23,7 @@ const (
 	tenantID     = "contoso.onmicrosoft.com"
 	clientID     = "11111111-2222-3333-4444-555555555555"
 	clientSecret = "Zk8Q~Geheim-of-the-client"
+	wrongSecret  = "Geheim-of-another"
 	accessToken  = "Geheim-access-token"
 )
 
