@@ -12,9 +12,7 @@ import (
 
 // Checked adds what other ways tell to the facts of a source.
 type Checked struct {
-	Source interface {
-		Snapshot(context.Context) (*authcert.Snapshot, error)
-	}
+	Source Source
 	Checks []Check
 }
 

@@ -18,9 +18,7 @@ import (
 // other side, to the collector or in a logon, and what that side says when
 // something goes wrong is quoted: it may say what it was told.
 type Discreet struct {
-	Source interface {
-		Snapshot(context.Context) (*authcert.Snapshot, error)
-	}
+	Source   Source
 	Accounts []Credentials
 }
 

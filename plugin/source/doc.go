@@ -3,3 +3,15 @@
 // its stage and reason. Sources judge nothing, print nothing and change
 // nothing, and they do not know each other.
 package source
+
+import (
+	"context"
+
+	"check_exchange_authcert/plugin/authcert"
+)
+
+// Source is one way to the facts, as package plugin asks for it: some ways lead
+// through others.
+type Source interface {
+	Snapshot(ctx context.Context) (*authcert.Snapshot, error)
+}

@@ -21,9 +21,7 @@ type Host struct {
 type Way struct {
 	Name    string // "exchange", "winrm"
 	Address string // host:port
-	Source  interface {
-		Snapshot(context.Context) (*authcert.Snapshot, error)
-	}
+	Source  Source
 }
 
 // Hosts asks the first of several hosts that can be reached. A host that

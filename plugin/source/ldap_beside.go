@@ -15,14 +15,10 @@ import (
 // asked. Then no server's certificates count as read: what is found wrong is
 // reported, but neither consistency nor the self-signed certificates are OK.
 type Beside struct {
-	Source interface {
-		Snapshot(context.Context) (*authcert.Snapshot, error)
-	}
+	Source    Source
 	Directory LDAP
 	// Instead is Active Directory with what the servers publish.
-	Instead interface {
-		Snapshot(context.Context) (*authcert.Snapshot, error)
-	}
+	Instead Source
 }
 
 // Snapshot reads from the source and leaves a third of the time to Active
