@@ -81,13 +81,8 @@ func (c *connection) account(env func(string) string) (accounts, error) {
 
 // hosts are the named hosts, each with the ways in which it is asked.
 func (c *cli) hosts(a accounts, now time.Time) (plugin.Source, error) {
-	auth := c.auth(a.host.Username)
-	withTicket := c.Keytab != "" || c.Ccache != ""
-	switch {
-	case !withTicket && (a.host.Username == "" || !a.host.HasPassword()):
-		return nil, fmt.Errorf("no account or no password: name a file with --credentials, or a --username and its password in %s", passwordVariable)
-	case withTicket && auth != wsman.AuthKerberos:
-		return nil, errors.New("--keytab and --ccache are for Kerberos: give --username as user@REALM")
+	if err := c.usable(a.host); err != nil {
+		return nil, err
 	}
 	var hosts source.Hosts
 	for _, named := range c.Hostname {
@@ -108,8 +103,20 @@ func (c *cli) hosts(a accounts, now time.Time) (plugin.Source, error) {
 	return hosts, nil
 }
 
+// usable tells what an account lacks to log on with it.
+func (c *connection) usable(account source.Credentials) error {
+	withTicket := c.Keytab != "" || c.Ccache != ""
+	switch {
+	case !withTicket && (account.Username == "" || !account.HasPassword()):
+		return fmt.Errorf("no account or no password: name a file with --credentials, or a --username and its password in %s", passwordVariable)
+	case withTicket && c.auth(account.Username) != wsman.AuthKerberos:
+		return errors.New("--keytab and --ccache are for Kerberos: give --username as user@REALM")
+	}
+	return nil
+}
+
 // way is one way to ask a host.
-func (c *connection) way(via, host string, a accounts, now time.Time) (source.Way, error) {
+func (c *cli) way(via, host string, a accounts, now time.Time) (source.Way, error) {
 	if via == "winrm" {
 		port := strconv.Itoa(c.port())
 		return source.Way{Name: via, Address: net.JoinHostPort(host, port), Source: source.WinRM{
@@ -127,7 +134,8 @@ func (c *connection) way(via, host string, a accounts, now time.Time) (source.Wa
 	if c.ExchangeUsername != "" || c.ExchangeCredentials != "" {
 		config.Kerberos.Keytab, config.Kerberos.CCache = "", "" // they are the other account's
 	}
-	return source.Way{Name: via, Address: net.JoinHostPort(parsed.Hostname(), port), Source: source.Remoting{Endpoint: config, Now: now}}, nil
+	policy := c.policy()
+	return source.Way{Name: via, Address: net.JoinHostPort(parsed.Hostname(), port), Source: source.Remoting{Endpoint: config, Now: now, Concerns: policy.Concerns}}, nil
 }
 
 // conversation is how one URL is talked to as one account.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"check_exchange_authcert/plugin"
@@ -27,12 +25,8 @@ func (c *cli) ldap(a accounts, now time.Time) (source.LDAP, error) {
 		Kerberos: wsman.Kerberos{KDCs: c.Kdc, Keytab: c.Keytab, CCache: c.Ccache, ConfigFile: c.Krb5Conf},
 		TLS:      wsman.TLS{CAFile: c.CAFile, ServerName: c.TLSServerName, Insecure: c.Insecure},
 	}
-	withTicket := c.Keytab != "" || c.Ccache != ""
-	switch {
-	case !withTicket && (a.host.Username == "" || !a.host.HasPassword()):
-		return l, fmt.Errorf("no account or no password for Active Directory: name a file with --credentials, or a --username and its password in %s", passwordVariable)
-	case withTicket && l.Auth != wsman.AuthKerberos:
-		return l, errors.New("--keytab and --ccache are for Kerberos: give --username as user@REALM")
+	if err := c.usable(a.host); err != nil {
+		return l, err
 	}
 	return l, l.Check()
 }

@@ -72,11 +72,11 @@ func (f *facts) certificateNotes(add func(string, ...any)) {
 // evidenceNotes say what was not looked at.
 func (f *facts) evidenceNotes(add func(string, ...any)) {
 	for _, tried := range f.Origin.Tried {
-		add("asked %s via %s, after this failed: %s", f.Origin.Host, f.Origin.Kind, tried)
+		add("asked %s via %s; this failed: %s", f.Origin.Host, f.Origin.Kind, tried)
 	}
 	for i := range f.Errors {
 		p := &f.Errors[i]
-		if p.Stage == StageServers || p.Stage == StageEntra || ((p.Stage == StageAuthConfig || p.Stage == StageSession) && f.AuthConfig == nil) {
+		if p.Stage == StageServers || p.Stage == StageEntra || (p.Stage == StageEffectiveDate && f.next.thumbprint != "") || ((p.Stage == StageAuthConfig || p.Stage == StageSession) && f.AuthConfig == nil) {
 			continue // a finding says so
 		}
 		add("not known (%s): %s", p.Stage, p.Error())

@@ -34,11 +34,12 @@ type Problem struct {
 // Stages that the rules look for. Without a session with Exchange none of the
 // cmdlets was asked.
 const (
-	StageSession     = "open-exchange"
-	StageAuthConfig  = "get-authconfig"
-	StageServers     = "get-exchangeserver"
-	StageCertificate = "get-exchangecertificate"
-	StageEntra       = "asking Entra ID"
+	StageSession       = "open-exchange"
+	StageAuthConfig    = "get-authconfig"
+	StageEffectiveDate = "NextCertificateEffectiveDate" // of an AuthConfig whose thumbprints could be read
+	StageServers       = "get-exchangeserver"
+	StageCertificate   = "get-exchangecertificate"
+	StageEntra         = "asking Entra ID"
 )
 
 // Error gives the reason in words and the message.

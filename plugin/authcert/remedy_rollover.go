@@ -108,9 +108,18 @@ func (f *facts) succeed() []string {
 		steps = f.copyTo(next, next.missing...)
 	}
 	if !f.effectiveInTime() {
-		steps = append(steps, f.restage()...)
+		steps = slices.Concat(steps, f.seeDate(), f.restage())
 	}
 	return steps
+}
+
+// seeDate is what to do first where the effective date is there but could not
+// be read: it may be as it should.
+func (f *facts) seeDate() []string {
+	if f.noted(StageEffectiveDate) == nil {
+		return nil
+	}
+	return []string{`(Get-AuthConfig).NextCertificateEffectiveDate  # when it becomes current could not be read: where that is soon enough, nothing else is needed`}
 }
 
 // nextWillDo tells whether the next certificate itself is good enough to

@@ -107,6 +107,9 @@ func remedyRows() []remedyRow {
 		}, []string{make1, now1, publish, clear1, restart}},
 		{"expired everywhere and missing somewhere", "current-missing", func(o *org) { current(-1)(o); o.drop(1, o.currentThumbprint()) }, []string{make1, now1, publish, clear1, restart}},
 		{"next is there but too late", "current-expiring", both(20, in(25), nothing), []string{in49}},
+		{"when next becomes current cannot be read", "current-expiring", both(20, time.Time{}, func(o *org) {
+			o.Errors = append(o.Errors, Problem{Stage: StageEffectiveDate, Reason: Malformed, Message: "12/1/2026"})
+		}), []string{`(Get-AuthConfig).NextCertificateEffectiveDate  # when it becomes current could not be read: where that is soon enough, nothing else is needed`, in49}},
 		{"next too late", "next-too-late", both(100, in(105), hybrid), []string{in49, wizard + before}},
 		{"next too late, no time left", "next-too-late", both(2, in(25), nothing), []string{publish, clear1, restart}},
 		{"next without a date", "next-without-date", both(100, time.Time{}, nothing), []string{in49}},

@@ -91,7 +91,7 @@ func TestNotes(t *testing.T) {
 		{"a second read of AuthConfig failed", func(o *org) { o.Errors = List[Problem]{{Stage: StageAuthConfig, Reason: Timeout}} }, "not known (get-authconfig): timeout"},
 		{"another way was tried before", func(o *org) {
 			o.Origin = Origin{Kind: "winrm", Host: "ex01", Tried: []string{"ex01 via exchange: timeout"}}
-		}, "asked ex01 via winrm, after this failed: ex01 via exchange: timeout"},
+		}, "asked ex01 via winrm; this failed: ex01 via exchange: timeout"},
 		{"listed twice", func(o *org) { o.Servers = append(o.Servers, o.Servers[0]) }, "ex01.contoso.com is listed twice"},
 		{"Edge", func(o *org) { o.Servers[0].Role = "Edge" }, "ex01.contoso.com is skipped: its role is Edge"},
 		{"old", func(o *org) { o.Servers[0].AdminDisplayVersion = "Version 14.3 (Build 1.2)" }, "is older than Exchange 2013"},

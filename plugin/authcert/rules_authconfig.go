@@ -85,6 +85,10 @@ func nextWithoutDate(f *facts) []Finding {
 	if f.next.thumbprint == "" || f.effective().Known() {
 		return nil
 	}
+	if p := f.noted(StageEffectiveDate); p != nil {
+		brief := fmt.Sprintf("when %s becomes current could not be read: %s", f.next.name(), p.Error())
+		return []Finding{newFinding(Unknown, brief, brief, f.seeDate()...).about(f.next.thumbprint)}
+	}
 	brief := fmt.Sprintf("%s has no effective date", f.next.name())
 	message := brief + ": Exchange will not make it current"
 	return []Finding{newFinding(Warning, brief, message, f.succeed()...).about(f.next.thumbprint)}

@@ -64,6 +64,13 @@ func TestNextWithoutDate(t *testing.T) {
 		{name: "year 1601", change: func(o *org) {
 			o.setNext(until(o.t, in(1800)), time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC))
 		}, want: []verdict{{"next-without-date", Warning, ""}}},
+		{name: "one that cannot be read", change: func(o *org) {
+			o.setNext(until(o.t, in(1800)), time.Time{})
+			o.Errors = append(o.Errors, Problem{Stage: StageEffectiveDate, Reason: Malformed, Message: `date "12/1/2026"`})
+		}, want: []verdict{{"next-without-date", Unknown, ""}}, words: []string{"could not be read", "12/1/2026"}},
+		{name: "one that cannot be read, without next", change: func(o *org) {
+			o.Errors = append(o.Errors, Problem{Stage: StageEffectiveDate, Reason: Malformed, Message: `date "12/1/2026"`})
+		}},
 		{name: "a date without next is a note", change: func(o *org) { o.AuthConfig.NextCertificateEffectiveDate = At(in(5)) }},
 	})
 }

@@ -23,17 +23,20 @@ func readCollected(document []byte) (*authcert.Snapshot, error) {
 	if schema, ok := o.Property("schema").Int(); !ok || schema != authcert.Schema {
 		return nil, damaged(errors.New("it comes from another version of the collector: print that anew with --print collector"))
 	}
+	taken, err := instant(o, "takenAt")
+	if err != nil {
+		return nil, damaged(err)
+	}
 	snap := &authcert.Snapshot{
-		Schema: authcert.Schema, TakenAt: instant(o, "takenAt"),
+		Schema: authcert.Schema, TakenAt: taken,
 		Origin: authcert.Origin{Kind: text(o.Property("origin"), "kind"), Host: text(o.Property("origin"), "host"), Via: text(o.Property("origin"), "via")},
 		Errors: problems(o.Property("errors").List()),
 	}
 	if config := o.Property("authConfig"); !config.IsNil() {
-		read, err := readAuthConfig(config)
-		if err != nil {
-			snap.Errors = append(snap.Errors, authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.Malformed, Message: err.Error()})
-		} else {
-			snap.AuthConfig = read
+		read, problem := readAuthConfig(config, "")
+		snap.AuthConfig = read
+		if problem != nil {
+			snap.Errors = append(snap.Errors, *problem)
 		}
 	}
 	if hybrid := o.Property("hybrid"); !hybrid.IsNil() {
@@ -50,15 +53,24 @@ func readCollected(document []byte) (*authcert.Snapshot, error) {
 }
 
 // readAuthConfig reads the properties of Get-AuthConfig, from its object or
-// from a dictionary with the same names.
-func readAuthConfig(o *clixml.Object) (*authcert.AuthConfig, error) {
-	config := &authcert.AuthConfig{
-		NextCertificateEffectiveDate: instant(o, "NextCertificateEffectiveDate"),
-		ServiceName:                  text(o, "ServiceName"),
-		Realm:                        text(o, "Realm"),
-		WhenChangedUTC:               instant(o, "WhenChangedUTC"),
-		OriginatingServer:            text(o, "OriginatingServer"),
+// from a dictionary with the same names. A date that cannot be read, as where
+// each property has become text in the server's own language, costs only
+// itself: the thumbprints say more. The hint is for its problems.
+func readAuthConfig(o *clixml.Object, hint string) (*authcert.AuthConfig, *authcert.Problem) {
+	config, err := readThumbprints(o)
+	if err != nil {
+		return nil, &authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.Malformed, Message: err.Error(), Hint: hint}
 	}
+	config.ServiceName, config.Realm, config.OriginatingServer = text(o, "ServiceName"), text(o, "Realm"), text(o, "OriginatingServer")
+	config.WhenChangedUTC, _ = instant(o, "WhenChangedUTC")
+	if config.NextCertificateEffectiveDate, err = instant(o, "NextCertificateEffectiveDate"); err != nil {
+		return config, &authcert.Problem{Stage: authcert.StageEffectiveDate, Reason: authcert.Malformed, Message: err.Error(), Hint: hint}
+	}
+	return config, nil
+}
+
+func readThumbprints(o *clixml.Object) (*authcert.AuthConfig, error) {
+	config := &authcert.AuthConfig{}
 	for _, field := range []struct {
 		name       string
 		thumbprint *authcert.Thumbprint

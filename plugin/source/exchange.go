@@ -18,6 +18,8 @@ type Remoting struct {
 	Endpoint wsman.Config
 	// Now is when the facts are taken.
 	Now time.Time
+	// Concerns tells whose certificates are asked for; nil: everyone's.
+	Concerns func(*authcert.Server) bool
 }
 
 // reserve is the time before the deadline at which the facts so far have to do: for closing the session and for the
@@ -44,7 +46,7 @@ func (r Remoting) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 		defer release()
 		session.close(grace)
 	}()
-	q := &inquiry{session: session, snap: &authcert.Snapshot{
+	q := &inquiry{session: session, concerns: r.Concerns, snap: &authcert.Snapshot{
 		Schema: authcert.Schema, TakenAt: authcert.At(r.Now),
 		Origin: authcert.Origin{Kind: "exchange", Host: r.host(), Via: "exchange"},
 	}}
@@ -69,13 +71,14 @@ func (r Remoting) host() string {
 }
 
 // session opens a session. Exchange offers the scheme Kerberos; a site on which Windows authentication has been
-// switched on offers Negotiate in its place, and refusing one for the other costs no attempt to log on.
+// switched on offers Negotiate in its place, and refusing one for the other costs no attempt to log on. Where neither is
+// offered the error is the first one's, else that of the one that was.
 func (r Remoting) session(ctx context.Context) (*remoteSession, error) {
 	schemes := []wsman.Scheme{r.Endpoint.Scheme}
 	if r.Endpoint.Scheme == "" && r.Endpoint.Auth == wsman.AuthKerberos {
 		schemes = []wsman.Scheme{wsman.SchemeKerberos, wsman.SchemeNegotiate}
 	}
-	var first error
+	var failed error
 	for _, scheme := range schemes {
 		config := r.Endpoint
 		config.Scheme = scheme
@@ -88,17 +91,18 @@ func (r Remoting) session(ctx context.Context) (*remoteSession, error) {
 			return session, nil
 		}
 		session.abandon(ctx)
-		if first == nil {
-			first = remotingProblem(config.URL, "opening a session", err)
+		offered := !notOffered(err)
+		if failed == nil || offered {
+			failed = remotingProblem(config.URL, "opening a session", err)
 		}
-		if !otherScheme(err) {
+		if offered {
 			break
 		}
 	}
-	return nil, first
+	return nil, failed
 }
 
-func otherScheme(err error) bool {
+func notOffered(err error) bool {
 	var failed *wsman.Error
 	return errors.As(err, &failed) && failed.Stage == wsman.StageAuthenticate && failed.Reason == wsman.ReasonUnsupported
 }

@@ -17,12 +17,13 @@ import (
 
 // inquiry asks for the facts in one session, a cmdlet after the other.
 type inquiry struct {
-	session *remoteSession
-	snap    *authcert.Snapshot
-	stuck   bool  // a cmdlet that was given up is still running in the session
-	lost    error // why there is no session any more
-	reopens int
-	broken  int // connections, by their loss or by an answer that cannot be believed
+	session  *remoteSession
+	concerns func(*authcert.Server) bool // whose certificates are asked for; nil: everyone's
+	snap     *authcert.Snapshot
+	stuck    bool  // a cmdlet that was given up is still running in the session
+	lost     error // why there is no session any more
+	reopens  int
+	broken   int // connections, by their loss or by an answer that cannot be believed
 }
 
 // maxReopens bounds how often a session that is stuck or lost is replaced: with it Exchange's own limits are kept.
@@ -46,7 +47,7 @@ func (q *inquiry) all(ctx context.Context) (*authcert.Snapshot, error) {
 	q.snap.Hybrid = q.hybrid(ctx)
 	var asked []*authcert.Server
 	for i := range servers {
-		if needsAuthCertificate(&servers[i]) {
+		if q.concerns == nil || q.concerns(&servers[i]) {
 			asked = append(asked, &servers[i])
 		}
 	}
@@ -186,10 +187,14 @@ func (q *inquiry) authConfig(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	q.snap.AuthConfig, err = readAuthConfig(found[0])
-	if err != nil {
-		return &authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.Malformed, Message: err.Error(), Hint: hintSigning}
+	config, problem := readAuthConfig(found[0], hintSigning)
+	switch {
+	case config == nil:
+		return problem
+	case problem != nil:
+		q.snap.Errors = append(q.snap.Errors, *problem)
 	}
+	q.snap.AuthConfig = config
 	return nil
 }
 
@@ -211,14 +216,6 @@ func (q *inquiry) servers(ctx context.Context) ([]authcert.Server, error) {
 		servers[i].InternalTransportCertificateThumbprint = e.transport[strings.ToLower(cmp.Or(text(o, "Name"), shortName(servers[i].FQDN)))]
 	}
 	return servers, nil
-}
-
-// old is a version before Exchange 2013.
-var old = pattern(`^Version ([0-9]|1[0-4])\.`)
-
-// needsAuthCertificate leaves out Edge Transport servers and those before 2013. What cannot be read drops no server.
-func needsAuthCertificate(s *authcert.Server) bool {
-	return s.Role != "edge" && s.Role != "none" && !old().MatchString(s.AdminDisplayVersion)
 }
 
 // certificates reads those of one server. What cannot be read is the server's Error.
@@ -257,7 +254,7 @@ func (q *inquiry) hybrid(ctx context.Context) *authcert.Hybrid {
 	})
 	app := q.anyOf(ctx, "Get-SettingOverride", dedicatedApp)
 	hybrid := &authcert.Hybrid{DedicatedApp: app}
-	switch configured := isKnown(wizard) || (isKnown(cloud) && isKnown(partner)); {
+	switch configured := holds(wizard) || (holds(cloud) && holds(partner)); {
 	case configured:
 		hybrid.Configured = new(true)
 	case wizard != nil && cloud != nil && partner != nil:
@@ -266,7 +263,7 @@ func (q *inquiry) hybrid(ctx context.Context) *authcert.Hybrid {
 	return hybrid
 }
 
-func isKnown(fact *bool) bool { return fact != nil && *fact }
+func holds(fact *bool) bool { return fact != nil && *fact }
 
 // isTrue reads a bool, also where a broken payload signature has made a string of it.
 func isTrue(o *clixml.Object, name string) bool {

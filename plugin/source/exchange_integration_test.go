@@ -36,7 +36,8 @@ func startLab(t *testing.T) *wsmantest.Lab {
 
 // ofLab asks a host of the lab at Exchange's endpoint.
 func ofLab(l *wsmantest.Lab, h *wsmantest.LabHost) source.Remoting {
-	return source.Remoting{Now: time.Now(), Endpoint: wsman.Config{
+	policy := authcert.DefaultPolicy()
+	return source.Remoting{Now: time.Now(), Concerns: policy.Concerns, Endpoint: wsman.Config{
 		URL: h.URL + "/PowerShell/", Auth: wsman.AuthKerberos, Username: labUser + "@" + wsmantest.LabRealm, Password: wsman.NewSecret(password),
 		Kerberos: wsman.Kerberos{KDCs: []string{l.KDC}}, TLS: wsman.TLS{CAFile: h.CAFile},
 	}}

@@ -63,7 +63,8 @@ func endpoint(t testing.TB, e *exchange, o wsmantest.Options) (*wsmantest.Host, 
 	}
 	o.Realm, o.BlankBoundary, o.Cookie, o.Cmdlet = realm, true, "X-BackEndCookie=abc", e.run
 	peer := wsmantest.Start(t, o)
-	r := source.Remoting{Now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), Endpoint: wsman.Config{
+	policy := authcert.DefaultPolicy()
+	r := source.Remoting{Now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), Concerns: policy.Concerns, Endpoint: wsman.Config{
 		URL: peer.URL("/PowerShell/"), Auth: wsman.AuthKerberos, Username: "monitor@CONTOSO.TEST", Password: wsman.NewSecret(password),
 		Kerberos: wsman.Kerberos{KDCs: []string{realm.KDC()}},
 	}}
@@ -132,6 +133,22 @@ func TestRemotingConversation(t *testing.T) {
 	}
 }
 
+// TestRemotingLeavesOut does not ask for the certificates of a server that nobody wants to know about: it may hang.
+func TestRemotingLeavesOut(t *testing.T) {
+	e := exchange{answer: map[string]wsmantest.CmdletResult{"Get-ExchangeCertificate ex01.contoso.com": {Hang: true}}}
+	_, r := endpoint(t, &e, wsmantest.Options{})
+	policy := authcert.DefaultPolicy()
+	policy.ExcludeServers = []string{"EX01"}
+	r.Concerns = policy.Concerns
+	snap, err := r.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"ex01.contoso.com:", "ex02.contoso.com:c", "edge.contoso.com:"}, summary(snap)); diff != "" {
+		t.Errorf("servers and problems (-want +got):\n%s", diff)
+	}
+}
+
 // TestRemotingPartly reads what there is where cmdlets bring less than they should.
 func TestRemotingPartly(t *testing.T) {
 	denied := wsmantest.CmdletResult{Failure: errorRecord(13, "CommandNotFoundException", "System.Management.Automation.CommandNotFoundException")}
@@ -142,8 +159,10 @@ func TestRemotingPartly(t *testing.T) {
 	}{
 		"no list of servers": {map[string]wsmantest.CmdletResult{"Get-ExchangeServer": denied, "Get-ExchangeCertificate localhost": outputs(certificate("a", "localhost"))},
 			[]string{"localhost:a", "get-exchangeserver!access-denied"}},
-		"no AuthConfig":           {map[string]wsmantest.CmdletResult{"Get-AuthConfig": {}}, []string{"ex01.contoso.com:ab", "ex02.contoso.com:c", "edge.contoso.com:", "get-authconfig!not-found"}},
-		"a malformed thumbprint":  {map[string]wsmantest.CmdletResult{"Get-AuthConfig": outputs(authConfig("xyz"))}, []string{"ex01.contoso.com:ab", "ex02.contoso.com:c", "edge.contoso.com:", "get-authconfig!malformed"}},
+		"no AuthConfig":          {map[string]wsmantest.CmdletResult{"Get-AuthConfig": {}}, []string{"ex01.contoso.com:ab", "ex02.contoso.com:c", "edge.contoso.com:", "get-authconfig!not-found"}},
+		"a malformed thumbprint": {map[string]wsmantest.CmdletResult{"Get-AuthConfig": outputs(authConfig("xyz"))}, []string{"ex01.contoso.com:ab", "ex02.contoso.com:c", "edge.contoso.com:", "get-authconfig!malformed"}},
+		"a date in words": {map[string]wsmantest.CmdletResult{"Get-AuthConfig": outputs(strings.Replace(authConfig(first), `<Nil N="NextCertificateEffectiveDate" />`, `<S N="NextCertificateEffectiveDate">1. Dezember 2026</S>`, 1))},
+			[]string{"ex01.contoso.com:ab", "ex02.contoso.com:c", "edge.contoso.com:", "NextCertificateEffectiveDate!malformed"}},
 		"an error beside objects": {map[string]wsmantest.CmdletResult{"Get-ExchangeCertificate ex01.contoso.com": half}, []string{"ex01.contoso.com:a!timeout", "ex02.contoso.com:c", "edge.contoso.com:"}},
 		"no certificates":         {map[string]wsmantest.CmdletResult{"Get-ExchangeCertificate ex02.contoso.com": {}}, []string{"ex01.contoso.com:ab", "ex02.contoso.com:!not-found", "edge.contoso.com:"}},
 		"a certificate without bytes": {map[string]wsmantest.CmdletResult{"Get-ExchangeCertificate ex02.contoso.com": outputs(certificate("c", ""), object("ExchangeCertificate", `<Nil N="RawData"/>`, ""))},

@@ -131,12 +131,13 @@ func serverOfFile(name string) string {
 }
 
 func (e *exports) addAuthConfig(object *clixml.Object) {
-	config, err := readAuthConfig(object)
-	if err != nil {
-		e.problems = append(e.problems, authcert.Problem{Stage: authcert.StageAuthConfig, Reason: authcert.Malformed, Message: err.Error(), Hint: hintAnew})
-		return
+	config, problem := readAuthConfig(object, hintAnew)
+	if problem != nil {
+		e.problems = append(e.problems, *problem)
 	}
-	e.authConfigs = append(e.authConfigs, *config)
+	if config != nil {
+		e.authConfigs = append(e.authConfigs, *config)
+	}
 }
 
 func (e *exports) addCertificate(object *clixml.Object, host string) {

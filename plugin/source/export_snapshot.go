@@ -172,7 +172,7 @@ func server(object *clixml.Object) authcert.Server {
 // lastPart takes "Berlin" out of "contoso.com/Configuration/Sites/Berlin".
 func lastPart(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
-// text, truth and instant read a property that may be absent.
+// text, truth and instant read a property that may be absent; an instant also as text.
 func text(object *clixml.Object, name string) string {
 	value, _ := object.Property(name).Str()
 	return value
@@ -185,13 +185,9 @@ func truth(object *clixml.Object, name string) *bool {
 	return nil
 }
 
-func instant(object *clixml.Object, name string) authcert.Instant {
+func instant(object *clixml.Object, name string) (authcert.Instant, error) {
 	if value, ok := object.Property(name).Time(); ok {
-		return authcert.At(value)
+		return authcert.At(value), nil
 	}
-	parsed, err := authcert.ParseInstant(text(object, name))
-	if err != nil {
-		return authcert.Instant{}
-	}
-	return parsed
+	return authcert.ParseInstant(text(object, name))
 }

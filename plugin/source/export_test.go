@@ -182,6 +182,22 @@ func TestExportFacts(t *testing.T) {
 	}
 }
 
+// TestExportUnreadableDate has a date that a server wrote in its own language:
+// the thumbprints are read all the same.
+func TestExportUnreadableDate(t *testing.T) {
+	config := strings.Replace(authConfig(first), `<Nil N="NextCertificateEffectiveDate" />`, `<S N="NextCertificateEffectiveDate">12/1/2026 12:00:00 AM</S>`, 1)
+	snap, err := source.File{Path: folder(t, map[string]string{"a.xml": document(config), "b.xml": document(certificate("a", "ex01.contoso.com")), "c.xml": document(exchangeServer("ex01", "Mailbox"))})}.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if snap.AuthConfig == nil || snap.AuthConfig.CurrentCertificateThumbprint != first || snap.AuthConfig.NextCertificateEffectiveDate.Known() {
+		t.Errorf("AuthConfig %+v, want the thumbprint and no date", snap.AuthConfig)
+	}
+	if len(snap.Errors) != 1 || snap.Errors[0].Stage != authcert.StageEffectiveDate || !strings.Contains(snap.Errors[0].Message, "12/1/2026 12:00:00 AM") {
+		t.Errorf("errors %+v, want one that quotes the date", snap.Errors)
+	}
+}
+
 func TestSingleExport(t *testing.T) {
 	text := document(authConfig(first))
 	utf16le := []byte{0xff, 0xfe}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"check_exchange_authcert/plugin/authcert"
@@ -79,25 +80,33 @@ func (h Host) knock(ctx context.Context) error {
 
 // ask takes the ways in order. The next one is taken when one cannot answer, or
 // learnt no more than the failure of Exchange's PowerShell, which the very
-// certificate in question may have caused; never after a refusal.
+// certificate in question may have caused; never after a refusal. What was
+// learnt is returned where no other way learnt more, and a way that is not open
+// to this account (unsupported) hides no better reason.
 func (h Host) ask(ctx context.Context, tried *[]string) (*authcert.Snapshot, error) {
 	var little *authcert.Snapshot
 	var err error
+	var failures []string
+	decisive := 0
 	for i, way := range h.Ways {
 		last := i == len(h.Ways)-1
-		var snap *authcert.Snapshot
-		if snap, err = way.ask(ctx, last); err == nil && (last || tells(snap)) {
+		snap, failed := way.ask(ctx, last)
+		switch {
+		case failed == nil && (last || tells(snap)):
+			*tried = append(*tried, failures...)
 			return snap, nil
+		case failed == nil:
+			little, decisive = snap, i
+			failed = &authcert.Problem{Stage: "asking Exchange", Reason: authcert.Unreadable, Message: "no server's certificates could be read"}
+		case little == nil && (err == nil || !hasReason(failed, authcert.Unsupported)):
+			err, decisive = failed, i
 		}
-		if err == nil {
-			little = snap
-			err = &authcert.Problem{Stage: "asking Exchange", Reason: authcert.Unreadable, Message: "no server's certificates could be read"}
-		}
-		if last || hasReason(err, authcert.AccessDenied) || ctx.Err() != nil {
+		failures = append(failures, fmt.Sprintf("%s via %s: %v", h.Name, way.Name, failed))
+		if hasReason(failed, authcert.AccessDenied) || ctx.Err() != nil {
 			break
 		}
-		*tried = append(*tried, fmt.Sprintf("%s via %s: %v", h.Name, way.Name, err))
 	}
+	*tried = append(*tried, slices.Delete(failures, decisive, decisive+1)...)
 	if little != nil {
 		return little, nil
 	}
@@ -133,7 +142,7 @@ func hasReason(err error, reason authcert.Reason) bool {
 	return errors.As(err, &problem) && problem.Reason == reason
 }
 
-// withTried adds to the last error what was tried before.
+// withTried adds to the error that counts what else was tried.
 func withTried(err error, tried []string) error {
 	var problem *authcert.Problem
 	if len(tried) == 0 || !errors.As(err, &problem) {
@@ -141,7 +150,7 @@ func withTried(err error, tried []string) error {
 	}
 	told := *problem
 	for i, text := range tried {
-		told.Message += []string{"; before that: ", "; "}[min(i, 1)] + text
+		told.Message += []string{"; also tried: ", "; "}[min(i, 1)] + text
 	}
 	return &told
 }

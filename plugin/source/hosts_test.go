@@ -56,7 +56,10 @@ func TestWays(t *testing.T) {
 		{"answers nonsense", outcome{reason: malformed}, outcome{}, "exchange winrm", "winrm", "", "exchange failed"},
 		{"refuses the logon, or a role is missing", outcome{reason: denied}, outcome{}, "exchange", "", denied, ""},
 		{"learns no certificate", outcome{little: true}, outcome{}, "exchange winrm", "winrm", "", "no server's certificates"},
-		{"learns no certificate, and the next fails", outcome{little: true}, outcome{reason: unreachable}, "exchange winrm", "exchange", "", "no server's certificates"},
+		{"learns no certificate, and the next fails", outcome{little: true}, outcome{reason: unreachable}, "exchange winrm", "exchange", "", "ex01 via winrm: unreachable: winrm failed"},
+		{"learns no certificate, and the next is not open", outcome{little: true}, outcome{reason: unsupported}, "exchange winrm", "exchange", "", "ex01 via winrm: unsupported"},
+		{"cannot be reached, and the next is not open", outcome{reason: unreachable}, outcome{reason: unsupported}, "exchange winrm", "", unreachable, "ex01 via winrm: unsupported"},
+		{"neither is open", outcome{reason: unsupported}, outcome{reason: unsupported}, "exchange winrm", "", unsupported, "ex01 via winrm: unsupported"},
 		{"both fail", outcome{reason: missing}, outcome{reason: timeout}, "exchange winrm", "", timeout, "exchange failed"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -79,6 +82,9 @@ func TestWays(t *testing.T) {
 				t.Errorf("error %v, want reason %q", err, row.reason)
 			default:
 				tried = problem.Message
+			}
+			if err == nil && row.first.little && row.host == "exchange" && strings.Contains(tried, "via exchange") {
+				t.Errorf("tried %q, which is what has answered", tried)
 			}
 			if !strings.Contains(tried, row.tried) || (row.tried == "" && strings.Contains(tried, "via")) {
 				t.Errorf("tried %q, want %q", tried, row.tried)

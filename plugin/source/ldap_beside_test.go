@@ -67,7 +67,7 @@ func TestBesideStandsIn(t *testing.T) {
 			if result.Status != row.want || !slices.Contains(ids, row.finding) || !slices.Contains(ids, "server-unreadable") {
 				t.Errorf("%v with %v, want %v with %s: no server's certificates were read", result.Status, ids, row.want, row.finding)
 			}
-			if notes := strings.Join(result.Notes, "\n"); !strings.Contains(notes, "via ldap, after this failed: asking Exchange: ") {
+			if notes := strings.Join(result.Notes, "\n"); !strings.Contains(notes, "via ldap; this failed: asking Exchange: ") {
 				t.Errorf("the notes do not say that the source failed:\n%s", notes)
 			}
 			expectSameSaved(t, snap, result)

@@ -31,7 +31,7 @@ func told(kind, path string, data []byte, err error) ([]byte, error) {
 	case err == nil:
 		return data, nil
 	case errors.As(err, &system):
-		return nil, fail(StageConfigure, ReasonUnreadable, "", "reading the %s: %w", kind, err)
+		return nil, fail(StageConfigure, ReasonUnreadable, "See that the path is right and that this account may read it", "reading the %s: %w", kind, err)
 	}
 	return nil, fail(StageConfigure, ReasonUnreadable, "", "reading the %s %s: %w", kind, path, err)
 }

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"check_exchange_authcert/plugin/authcert"
+	"check_exchange_authcert/plugin/source"
+)
+
+// TestExcludedIsNotAsked has every way that asks one server after the other
+// leave out those that nobody wants to know about: they may hang.
+func TestExcludedIsNotAsked(t *testing.T) {
+	var c cli
+	var out bytes.Buffer
+	args := []string{"-H", "ex01.contoso.com", "-u", "monitor@CONTOSO.COM", "--exclude-server", "ex02*", "--check-published", "--check-tls"}
+	if _, err := c.parse(args, func(string) string { return "" }, &out); err != nil {
+		t.Fatal(err)
+	}
+	way, err := c.way("exchange", "ex01.contoso.com", accounts{}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked, err := c.crossChecked(way.Source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	concerns := map[string]func(*authcert.Server) bool{"exchange": way.Source.(source.Remoting).Concerns}
+	for _, check := range checked.(source.Checked).Checks {
+		switch check := check.(type) {
+		case source.CheckPublished:
+			concerns["published"] = check.Concerns
+		case source.CheckTLS:
+			concerns["TLS"] = check.Concerns
+		}
+	}
+	if len(concerns) != 3 {
+		t.Errorf("%d ways ask each server, want 3", len(concerns))
+	}
+	for name, concerns := range concerns {
+		if !concerns(&authcert.Server{FQDN: "ex01.contoso.com"}) || concerns(&authcert.Server{FQDN: "ex02.contoso.com"}) {
+			t.Errorf("%s: want ex01 asked and ex02 not", name)
+		}
+	}
+}
