@@ -12,16 +12,17 @@ import (
 
 // Documentation that findings refer to.
 const (
-	docMaintain = "https://learn.microsoft.com/exchange/plan-and-deploy/integration-with-sharepoint-and-skype/maintain-oauth-certificate"
-	docExpired  = "https://learn.microsoft.com/exchange/troubleshoot/administration/cannot-access-owa-or-ecp-if-oauth-expired"
-	docConfig   = "https://learn.microsoft.com/powershell/module/exchangepowershell/set-authconfig"
-	docReadAuth = "https://learn.microsoft.com/powershell/module/exchangepowershell/get-authconfig"
-	docServers  = "https://learn.microsoft.com/powershell/module/exchangepowershell/get-exchangeserver"
-	docReadCert = "https://learn.microsoft.com/powershell/module/exchangepowershell/get-exchangecertificate"
-	docCerts    = "https://learn.microsoft.com/exchange/architecture/client-access/certificates"
-	docHybrid   = "https://learn.microsoft.com/exchange/hybrid-deployment/deploy-dedicated-hybrid-app"
-	docGraph    = "https://learn.microsoft.com/graph/api/application-get"
-	docScript   = "https://microsoft.github.io/CSS-Exchange/Admin/MonitorExchangeAuthCertificate/"
+	docMaintain   = "https://learn.microsoft.com/exchange/plan-and-deploy/integration-with-sharepoint-and-skype/maintain-oauth-certificate"
+	docExpired    = "https://learn.microsoft.com/exchange/troubleshoot/administration/cannot-access-owa-or-ecp-if-oauth-expired"
+	docConfig     = "https://learn.microsoft.com/powershell/module/exchangepowershell/set-authconfig"
+	docReadAuth   = "https://learn.microsoft.com/powershell/module/exchangepowershell/get-authconfig"
+	docServers    = "https://learn.microsoft.com/powershell/module/exchangepowershell/get-exchangeserver"
+	docReadCert   = "https://learn.microsoft.com/powershell/module/exchangepowershell/get-exchangecertificate"
+	docCerts      = "https://learn.microsoft.com/exchange/architecture/client-access/certificates"
+	docHybrid     = "https://learn.microsoft.com/exchange/hybrid-deployment/deploy-dedicated-hybrid-app"
+	docFederation = "https://learn.microsoft.com/exchange/renew-the-federation-certificate-exchange-2013-help"
+	docGraph      = "https://learn.microsoft.com/graph/api/application-get"
+	docScript     = "https://microsoft.github.io/CSS-Exchange/Admin/MonitorExchangeAuthCertificate/"
 )
 
 const (

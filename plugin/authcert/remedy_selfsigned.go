@@ -7,17 +7,56 @@ import (
 )
 
 // renew replaces one self-signed certificate that is no Auth Certificate.
-func (cert *installed) renew(s *server) []string {
-	thumbprint := Quote(string(cert.thumbprint))
+func (f *facts) renew(s *server, cert *installed) []string {
 	if strings.HasPrefix(strings.ToUpper(cert.subject), "CN=WMSVC") {
 		return []string{fmt.Sprintf(`In IIS Manager on %s, Management Service, choose another certificate; then there: Remove-Item %s`,
 			Quote(s.FQDN), Quote(`Cert:\LocalMachine\My\`+string(cert.thumbprint)))}
 	}
+	services := slices.Clone(cert.Services)
+	if !slices.Contains(services, federation) {
+		return cert.replaceOn(s, services)
+	}
+	services = slices.DeleteFunc(services, func(service string) bool { return service == federation })
+	steps := newFederation
+	if cert.expired(f.now) {
+		steps = federationAnew
+	}
+	if !s.usesElsewhere(cert.with(services)) {
+		return steps // the same for every server, so that it is told once
+	}
+	return slices.Concat(steps, cert.replaceOn(s, services))
+}
+
+// with is the certificate as if these services used it.
+func (cert installed) with(services Services) *installed {
+	cert.Services = services
+	return &cert
+}
+
+// Federation's certificate belongs to the organization: Exchange brings it to
+// every server, and it may change in the trust only while it is valid.
+const federation = "Federation"
+
+var (
+	newFederation = []string{
+		`$new = New-ExchangeCertificate -DomainName 'Federation' -FriendlyName 'Exchange Delegation Federation' -Services Federation -SubjectKeyIdentifier ([guid]::NewGuid().ToString('N')) -PrivateKeyExportable $true`,
+		newThumbprint,
+		`Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $thumbprint -RefreshMetadata`,
+		`Get-FederatedDomainProof -DomainName DOMAIN  # for each federated domain: its TXT record gets the proof of OrgNextCertificate`,
+		`Test-FederationTrustCertificate  # Exchange brings it to every server`,
+		`Set-FederationTrust 'Microsoft Federation Gateway' -PublishFederationCertificate  # when every server has it`,
+	}
+	federationAnew = []string{"The federation trust has to be made anew, for it takes no successor of an expired certificate: " + docFederation}
+)
+
+// replaceOn gives these services of a server a new certificate.
+func (cert *installed) replaceOn(s *server, services Services) []string {
+	thumbprint := Quote(string(cert.thumbprint))
 	remove := fmt.Sprintf(`Remove-ExchangeCertificate -Server %s -Thumbprint %s  # when nothing uses it any more`, Quote(s.FQDN), thumbprint)
 	if _, used := s.uses(cert); !used && cert.Services != nil {
 		return []string{remove}
 	}
-	answer, services := "N: do not overwrite", append(Services(nil), cert.Services...)
+	answer := "N: do not overwrite"
 	if s.InternalTransportCertificateThumbprint == cert.thumbprint {
 		answer = "Y: overwrite"
 		if !slices.Contains(services, "SMTP") {
@@ -31,9 +70,6 @@ func (cert *installed) renew(s *server) []string {
 	steps = append(steps, fmt.Sprintf(`$new = New-ExchangeCertificate -Server %s -PrivateKeyExportable $true -SubjectName %s -DomainName %s  # answer %s the default SMTP certificate`,
 		Quote(s.FQDN), Quote(cert.successor(s)), cert.domainNames(s), answer), newThumbprint)
 	switch {
-	case slices.Contains(services, "Federation"):
-		steps = append(steps, `Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $thumbprint`,
-			`Set-FederationTrust 'Microsoft Federation Gateway' -PublishFederationCertificate  # when every server has it`)
 	case len(services) > 0:
 		steps = append(steps, fmt.Sprintf(`Enable-ExchangeCertificate -Server %s -Thumbprint $thumbprint -Services %s`,
 			Quote(s.FQDN), strings.Join(quoteAll(services), ",")))
@@ -78,15 +114,16 @@ func quoteAll(names []string) []string {
 	return quoted
 }
 
-// rebind gives the Back End site a certificate that is there and valid.
-// Exchange's own self-signed one will do: only other servers connect to it.
+// rebind gives the Back End site a certificate that is there, valid and already
+// IIS's. Exchange's own self-signed one will do: only other servers connect to
+// it.
 func (f *facts) rebind(s *server, bound bool) []string {
 	site := backEndBinding
 	if bound {
 		site += unbindBackEnd
 	}
 	for _, cert := range s.installed {
-		if f.others(s, cert) && !cert.expired(f.now) && !known(cert.HasPrivateKey, false) {
+		if slices.Contains(cert.Services, "IIS") && f.others(s, cert) && !cert.expired(f.now) && !known(cert.HasPrivateKey, false) {
 			return []string{onServers([]*server{s}, site+`$b.AddSslCertificate(`+Quote(string(cert.thumbprint))+`, 'My')`, "")}
 		}
 	}

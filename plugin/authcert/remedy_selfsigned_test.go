@@ -17,12 +17,21 @@ func selfSignedRemedyRows() []remedyRow {
 		remove  = `Remove-ExchangeCertificate -Server 'ex02.contoso.com' -Thumbprint 'ANOTHER'  # when nothing uses it any more`
 		binding = on2 + `{ $b = Get-WebBinding -Name 'Exchange Back End' -Protocol https -Port 444; `
 		fresh   = `$new = New-ExchangeCertificate -Server 'ex02.contoso.com' -PrivateKeyExportable $true -DomainName 'ex02','ex02.contoso.com'`
+		trust   = `$new = New-ExchangeCertificate -DomainName 'Federation' -FriendlyName 'Exchange Delegation Federation' -Services Federation -SubjectKeyIdentifier ([guid]::NewGuid().ToString('N')) -PrivateKeyExportable $true
+` + print1 + `
+Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $thumbprint -RefreshMetadata
+Get-FederatedDomainProof -DomainName DOMAIN  # for each federated domain: its TXT record gets the proof of OrgNextCertificate
+Test-FederationTrustCertificate  # Exchange brings it to every server
+Set-FederationTrust 'Microsoft Federation Gateway' -PublishFederationCertificate  # when every server has it`
 	)
 	with := func(services Services, then func(*org)) func(*org) {
 		return func(o *org) {
 			another(func(_ *spec, c *Certificate) { c.Services = services })(o)
 			then(o)
 		}
+	}
+	soon := func(services Services) func(*org) {
+		return another(func(s *spec, c *Certificate) { s.to, c.Services = in(20), services })
 	}
 	nothing := func(*org) {}
 	transport := func(o *org) { o.Servers[1].InternalTransportCertificateThumbprint = ThumbprintOf(third(o)) }
@@ -36,9 +45,10 @@ func selfSignedRemedyRows() []remedyRow {
 			o.install(1, until(o.t, in(-1)))
 			transport(o)
 		}, []string{look, strings.Replace(yes, "CN=another", "CN=ex02", 1), enable + `'SMTP'`, remove}},
-		{"federation", "selfsigned-expired", with(Services{"Federation"}, nothing), []string{no,
-			`Set-FederationTrust 'Microsoft Federation Gateway' -Thumbprint $thumbprint`,
-			`Set-FederationTrust 'Microsoft Federation Gateway' -PublishFederationCertificate  # when every server has it`, remove}},
+		{"federation, expired", "selfsigned-expired", with(Services{"Federation"}, nothing), []string{
+			`The federation trust has to be made anew, for it takes no successor of an expired certificate: https://learn.microsoft.com/exchange/renew-the-federation-certificate-exchange-2013-help`}},
+		{"federation", "selfsigned-expiring", soon(Services{"SMTP", "Federation"}), []string{trust}},
+		{"federation and more", "selfsigned-expiring", soon(Services{"SMTP", "Federation", "IIS"}), []string{trust, no, enable + `'SMTP','IIS'`, remove}},
 		{"Back End site", "selfsigned-expired", with(Services{}, func(o *org) {
 			o.Servers[1].Served = List[Served]{{Port: 444, RawData: third(o)}}
 		}), []string{no, binding + `$b.RemoveSslCertificate(); $b.AddSslCertificate($using:thumbprint, 'My') }`, remove}},
@@ -56,6 +66,10 @@ func selfSignedRemedyRows() []remedyRow {
 		{"Back End unbound, nothing to bind", "backend-unbound", func(o *org) {
 			o.Servers[1].Served = List[Served]{{Port: 444}}
 			o.own(1).HasPrivateKey = new(false)
+		}, []string{fresh, print1, binding + `$b.AddSslCertificate($using:thumbprint, 'My') }`}},
+		{"Back End unbound, and only IIS Manager's there", "backend-unbound", func(o *org) {
+			o.Servers[1].Served = List[Served]{{Port: 444}}
+			o.own(1).Services = Services{}
 		}, []string{fresh, print1, binding + `$b.AddSslCertificate($using:thumbprint, 'My') }`}},
 		{"Back End expired", "backend-expired", with(Services{}, func(o *org) {
 			o.Servers[1].Served = List[Served]{{Port: 444, RawData: third(o)}}

@@ -60,8 +60,11 @@ func snapshotStale(f *facts) []Finding {
 		return nil
 	}
 	message := fmt.Sprintf("%s; the oldest that is believed is %s", brief, span(f.policy.MaxAge))
-	return []Finding{newFinding(Unknown, brief, message,
-		"See that the task that writes the snapshot runs, or judge an old one with --max-age or --at").blocking(Facets()...)}
+	remedy := "See that the task that writes the snapshot runs, or judge an old one with --max-age or --at"
+	if age < 0 {
+		message, remedy = brief+"; here it is "+At(f.now).String(), "Compare the clocks of this host and of the one that took it: one of them is wrong"
+	}
+	return []Finding{newFinding(Unknown, brief, message, remedy).blocking(Facets()...)}
 }
 
 func currentNotConfigured(f *facts) []Finding {

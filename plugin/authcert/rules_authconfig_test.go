@@ -159,7 +159,7 @@ func TestSnapshotStale(t *testing.T) {
 		{name: "a second older", change: taken(24*time.Hour + time.Second), want: is, words: []string{"24 hours old", "the oldest that is believed is 24 hours"}},
 		{name: "a week old", change: taken(7 * 24 * time.Hour), want: is, words: []string{"7 days old"}},
 		{name: "five minutes ahead", change: taken(-clockSkew)},
-		{name: "a second more", change: taken(-clockSkew - time.Second), want: is, words: []string{"from the future"}},
+		{name: "a second more", change: taken(-clockSkew - time.Second), want: is, words: []string{"from the future", "; here it is 2026-11-23 12:00 UTC"}},
 		{name: "unknown", change: func(o *org) { o.TakenAt = Instant{} }, want: is, words: []string{"does not say when"}},
 		{name: "not judged", change: taken(1000 * time.Hour), policy: func(p *Policy) { p.MaxAge = 0 }},
 		{name: "own age", change: taken(time.Hour + time.Second), policy: func(p *Policy) { p.MaxAge = time.Hour }, want: is},

@@ -90,7 +90,7 @@ func selfSignedExpired(f *facts) []Finding {
 	f.eachOther(func(cert *installed) bool { return cert.expired(f.now) }, func(s *server, cert *installed) {
 		words, used := s.uses(cert)
 		message := fmt.Sprintf("%s on %s expired %s ago, on %s; %s", cert.title(), s.FQDN, between(cert.NotAfter, f.now), At(cert.NotAfter), words)
-		found = append(found, newFinding(stateIf(used, Critical, Warning), "self-signed certificate expired", message, cert.renew(s)...).about(cert.thumbprint).on(s))
+		found = append(found, newFinding(stateIf(used, Critical, Warning), "self-signed certificate expired", message, f.renew(s, cert)...).about(cert.thumbprint).on(s))
 	})
 	return found
 }
@@ -109,7 +109,7 @@ func selfSignedExpiring(f *facts) []Finding {
 		}
 		left := between(f.now, cert.NotAfter)
 		message := fmt.Sprintf("%s on %s expires in %s, on %s; %s", cert.title(), s.FQDN, left, At(cert.NotAfter), words)
-		found = append(found, newFinding(status, "self-signed certificate expires in "+left, message, cert.renew(s)...).about(cert.thumbprint).on(s))
+		found = append(found, newFinding(status, "self-signed certificate expires in "+left, message, f.renew(s, cert)...).about(cert.thumbprint).on(s))
 	})
 	return found
 }
@@ -123,7 +123,7 @@ func selfSignedWeak(f *facts) []Finding {
 	f.eachOther(weak, func(s *server, cert *installed) {
 		words, _ := s.uses(cert)
 		message := fmt.Sprintf("%s on %s has a weak key, %s; %s", cert.title(), s.FQDN, cert.keyName(), words)
-		found = append(found, newFinding(Warning, "self-signed certificate weak", message, cert.renew(s)...).about(cert.thumbprint).on(s))
+		found = append(found, newFinding(Warning, "self-signed certificate weak", message, f.renew(s, cert)...).about(cert.thumbprint).on(s))
 	})
 	return found
 }

@@ -2,6 +2,7 @@ package authcert
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -102,7 +103,7 @@ func (f *facts) phrases(findings []Finding) []string {
 			byBrief[key] = g
 			groups = append(groups, g)
 		}
-		if finding.short != "" {
+		if finding.short != "" && !slices.Contains(g.servers, finding.short) {
 			g.servers = append(g.servers, finding.short)
 		}
 	}

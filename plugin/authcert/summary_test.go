@@ -27,6 +27,10 @@ func TestSummary(t *testing.T) {
 		{"due", func(o *org) { o.setNext(until(o.t, in(1800)), now.Add(-time.Hour)) }, "current Auth Certificate CURRENT is valid for 400 days, until 2027-12-28; NEXT takes over within 12 hours (3 of 3 servers checked)"},
 		{"expired", func(o *org) { o.setCurrent(until(o.t, in(-3))) }, "current Auth Certificate CURRENT expired 3 days ago (3 of 3 servers checked)"},
 		{"servers of one finding together", dropOn(1, 2), "current certificate missing on ex02, ex03 (3 of 3 servers checked)"},
+		{"a server of several findings once", func(o *org) {
+			o.installEverywhere(Certificate{RawData: spec{subject: "one", to: in(-1)}.der(o.t), Services: Services{"IIS"}})
+			o.install(0, Certificate{RawData: spec{subject: "two", to: in(-1)}.der(o.t), Services: Services{"IIS"}})
+		}, "self-signed certificate expired on ex01, ex02, ex03 (3 of 3 servers checked)"},
 		{"the worst first", func(o *org) { o.AuthConfig.Realm = "x"; dropOn(2)(o) }, "current certificate missing on ex03; AuthConfig has Realm x instead of none (3 of 3 servers checked)"},
 		{"unreadable servers", func(o *org) {
 			dropOn(2)(o)

@@ -12,11 +12,14 @@ import (
 // systems keep less than they take: NRPE before version 4 passes on 4 KB.
 var budgets = []int{3200, 14 << 10, 56 << 10}
 
+// ways are what each verbosity's reader asks for to see more.
+var ways = []string{"-v", "-vv", "-o json"}
+
 // report is the long output: findings worst first, each with its remedy, then
 // notes, and tables when asked for.
 func report(result authcert.Result, verbosity int) string {
 	verbosity = min(max(verbosity, 0), len(budgets)-1)
-	page := &page{budget: budgets[verbosity]}
+	page := &page{budget: budgets[verbosity], more: "see the output with " + ways[verbosity]}
 	if result.Failure != nil {
 		page.block(failure(result.Failure))
 	}
@@ -26,7 +29,7 @@ func report(result authcert.Result, verbosity int) string {
 			page.tell(g[0].Remedy)
 			continue
 		}
-		if !page.block(append(g.messages(), "  Do: see the output with -v")) {
+		if !page.block(append(g.messages(), "  Do: "+page.more)) {
 			page.lines = append(page.lines, fmt.Sprintf("… and %d more findings", count(groups[i:])))
 			break
 		}
@@ -59,6 +62,7 @@ func failure(p *authcert.Problem) []string {
 type page struct {
 	lines  []string
 	budget int
+	more   string          // where the rest is to be seen
 	told   map[string]bool // remedies that were printed
 }
 
@@ -83,7 +87,7 @@ func (p *page) section(headline string, lines []string) {
 		return
 	}
 	if !p.block([]string{headline, lines[0]}) {
-		p.lines = append(p.lines, fmt.Sprintf("%s %d, see the output with -v", headline, len(lines)))
+		p.lines = append(p.lines, fmt.Sprintf("%s %d, %s", headline, len(lines), p.more))
 		return
 	}
 	for i, line := range lines[1:] {
@@ -128,7 +132,7 @@ func (g findingGroup) messages() []string {
 	var lines []string
 	for i, f := range g {
 		if i == mostMessages {
-			return append(lines, fmt.Sprintf("[%s] … and %d more servers", f.Status, len(g)-i))
+			return append(lines, fmt.Sprintf("[%s] … and %d more", f.Status, len(g)-i))
 		}
 		lines = append(lines, fmt.Sprintf("[%s] %s", f.Status, f.Message))
 	}

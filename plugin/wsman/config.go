@@ -129,8 +129,10 @@ func (t *target) check() error {
 		}
 		return t.needPassword()
 	case AuthNTLM:
-		if domain, user, ok := strings.Cut(t.Username, `\`); ok && t.Domain == "" {
+		if domain, user, ok := strings.Cut(t.Username, `\`); ok {
 			t.Domain, t.Username = domain, user
+		} else if strings.Contains(t.Username, "@") {
+			t.Domain = "" // as Windows takes a name that says its domain itself
 		}
 		return t.needPassword()
 	case AuthKerberos:
@@ -150,7 +152,7 @@ func (t *target) checkKerberos() error {
 	if _, err := netip.ParseAddr(t.host); err == nil && t.Kerberos.SPN == "" {
 		return fail(StageConfigure, ReasonUnsupported, "give the host's full DNS name, as in its service principal name", "Kerberos needs a host name, not the address %s", t.host)
 	}
-	if user, realm, ok := strings.Cut(t.Username, "@"); ok && t.Domain == "" {
+	if user, realm, ok := strings.Cut(t.Username, "@"); ok {
 		t.Username, t.Domain = user, realm
 	}
 	if t.Kerberos.ConfigFile == "" {

@@ -284,3 +284,16 @@ func TestATGTForAnotherRequestIsRefused(t *testing.T) {
 		t.Errorf("got %d requests with that ticket, want 0", n)
 	}
 }
+
+// A realm or domain in the name replaces the one that stands beside it, as a credentials file or PRTG gives it.
+func TestTheNameSaysItsDomain(t *testing.T) {
+	for _, auth := range []wsman.Auth{wsman.AuthKerberos, wsman.AuthNTLM} {
+		t.Run(string(auth), func(t *testing.T) {
+			w := newWorld(t, auth, wsmantest.Options{})
+			w.config.Domain = "ELSEWHERE"
+			if _, err := w.conversation(t).Do(t.Context(), createShell); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
