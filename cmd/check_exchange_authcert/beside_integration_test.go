@@ -29,7 +29,7 @@ func TestBench(t *testing.T) {
 	}
 	t.Logf("%s", output)
 	table := string(output)
-	for _, program := range []string{"check_exchange_authcert", "check_ssl_cert -f", "openssl x509 -checkend", "check_http -C", "check_exchange_authcert, servers: 1000"} {
+	for _, program := range []string{"check_exchange_authcert", "check_ssl_cert -f", "openssl x509 -checkend", "check_http -C", "check_ssl_cert", "check_exchange_authcert, servers: 1000"} {
 		if !regexp.MustCompile(`\| ` + regexp.QuoteMeta(program) + ` \| [0-9.]+ ms \| [0-9.]+ \| [0-9.]+ MB \|`).MatchString(table) {
 			t.Errorf("no figures for %s", program)
 		}

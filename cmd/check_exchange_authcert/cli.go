@@ -89,22 +89,28 @@ func (c *cli) parser(out io.Writer, options ...kong.Option) (*kong.Kong, error) 
 // oneSource sees that the facts come from exactly one place. PRTG's own device
 // is the host when nothing else is named.
 func (c *cli) oneSource(env func(string) string) error {
-	if host := env("prtg_host"); host != "" && len(c.Hostname) == 0 && !c.Local && c.Snapshot == "" && len(c.Published) == 0 && len(c.LDAP) == 0 {
+	if host := env("prtg_host"); host != "" && c.primaries() == 0 && len(c.LDAP) == 0 {
 		c.Hostname = []string{host}
 	}
-	named := 0
-	for _, is := range []bool{len(c.Hostname) > 0, c.Local, c.Snapshot != "", len(c.Published) > 0} {
-		if is {
-			named++
-		}
-	}
-	switch {
+	switch named := c.primaries(); {
 	case named == 0 && len(c.LDAP) == 0:
 		return errors.New("where do the facts come from? Name a server with --hostname HOST, a domain controller with --ldap URL, a file with --snapshot PATH, --local, or --published HOST")
 	case named <= 1:
 		return nil
 	}
 	return errors.New("--hostname, --local, --snapshot and --published exclude each other")
+}
+
+// primaries counts the sources that are named, Active Directory aside, which
+// stands in for any.
+func (c *cli) primaries() int {
+	named := 0
+	for _, is := range []bool{len(c.Hostname) > 0, c.Local, c.Snapshot != "", len(c.Published) > 0} {
+		if is {
+			named++
+		}
+	}
+	return named
 }
 
 // policy is what the user wants to be told about.

@@ -166,8 +166,12 @@ func (c *connection) exchange(host string, a accounts) source.Exchange {
 	if url == "" && c.HTTPS {
 		url = "https://{host}/PowerShell/"
 	}
+	auth := ""
+	if host == "" && c.Auth != "auto" {
+		auth = c.Auth // from a host it is what leads there
+	}
 	return source.Exchange{
-		URL: strings.ReplaceAll(url, "{host}", cmp.Or(source.InURL(host), "localhost")), Account: a.exchange, Insecure: c.Insecure,
+		Auth: auth, URL: strings.ReplaceAll(url, "{host}", cmp.Or(source.InURL(host), "localhost")), Account: a.exchange, Insecure: c.Insecure,
 		Ports: []int{authcert.BackEndPort},
 	}
 }

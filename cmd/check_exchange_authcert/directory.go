@@ -15,7 +15,7 @@ type directory struct {
 
 // directoryAlone tells whether Active Directory is the source.
 func (c *cli) directoryAlone() bool {
-	return len(c.LDAP) > 0 && len(c.Hostname) == 0 && !c.Local && c.Snapshot == "" && len(c.Published) == 0
+	return len(c.LDAP) > 0 && c.primaries() == 0
 }
 
 // ldap is Active Directory as the command line names it.

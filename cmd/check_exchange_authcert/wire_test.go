@@ -44,3 +44,16 @@ func TestExcludedIsNotAsked(t *testing.T) {
 		}
 	}
 }
+
+// TestLocalAuth has --auth count where Exchange is asked from here; from a host
+// it is what leads there, and no more.
+func TestLocalAuth(t *testing.T) {
+	for _, row := range []struct{ auth, host, want string }{
+		{"auto", "", ""}, {"kerberos", "", "kerberos"}, {"basic", "", "basic"}, {"ntlm", "", "ntlm"}, {"basic", "ex01.contoso.com", ""},
+	} {
+		c := connection{Auth: row.auth}
+		if got := c.exchange(row.host, accounts{}).Auth; got != row.want {
+			t.Errorf("--auth %s from %q: %q, want %q", row.auth, row.host, got, row.want)
+		}
+	}
+}

@@ -26,7 +26,7 @@ const (
 // ("get-authconfig", "open-shell", …), Hint what to check next.
 type Problem struct {
 	Stage   string `json:"stage,omitempty"`
-	Reason  Reason `json:"reason"`
+	Reason  Reason `json:"reason,omitempty"` // none where no fact was asked for: usage, a signal
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 }

@@ -25,6 +25,9 @@ const (
 	docScript     = "https://microsoft.github.io/CSS-Exchange/Admin/MonitorExchangeAuthCertificate/"
 )
 
+// GrantRole gives an account the only role that reading needs.
+const GrantRole = `New-RoleGroup 'AuthCert Monitoring' -Roles 'View-Only Configuration' -Members ACCOUNT`
+
 const (
 	newCertificate = `$new = New-ExchangeCertificate -KeySize 2048 -PrivateKeyExportable $true -SubjectName '` + authSubject +
 		`' -FriendlyName 'Microsoft Exchange Server Auth Certificate' -DomainName @()  # answer N: do not overwrite the default SMTP certificate`

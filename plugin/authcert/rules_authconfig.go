@@ -10,7 +10,7 @@ func authConfigUnreadable(f *facts) []Finding {
 		return nil
 	}
 	cause := "the snapshot holds none"
-	hint := "Get-AuthConfig  # needs the role View-Only Configuration: New-RoleGroup 'AuthCert Monitoring' -Roles 'View-Only Configuration' -Members ACCOUNT"
+	hint := "Get-AuthConfig  # needs the role View-Only Configuration: " + GrantRole
 	if p := f.problem(StageAuthConfig); p != nil {
 		cause, hint = p.Error(), p.advice(hint)
 	}

@@ -4,7 +4,7 @@
 # nothing depends on the culture. ASCII only, no string over several lines, every comment on a line of its own: the check
 # takes comments and indentation off before it sends the script, which has to fit into one command line.
 #
-# By hand or as a scheduled task (the account needs View-Only Organization Management, or is SYSTEM on an Exchange server):
+# By hand or as a scheduled task (the account needs the role View-Only Configuration, or is SYSTEM on an Exchange server):
 #   cmd /c "powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -File collect.ps1 > new.txt && move /y new.txt authcert.txt"
 #
 # Standard input, if there is any: one line, the base64 form of UTF-8 "key=value" lines. The password is never printed.

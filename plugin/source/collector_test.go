@@ -157,6 +157,25 @@ func utf16LE(text string) string {
 	return string(out)
 }
 
+// TestExchangeIsAskedAsTold carries what the command line says of Exchange over
+// to the collector.
+func TestExchangeIsAskedAsTold(t *testing.T) {
+	e := Exchange{URL: "https://ex01.contoso.com/PowerShell/", Account: NewCredentials("svc", "CONTOSO", "Geheim"), Auth: "basic", Ports: []int{444}}
+	got, err := e.params(t.Context(), "powershell", testNonce).line()
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(got))
+	want := "ports=444\nnonce=" + testNonce + "\nkind=powershell\nurl=https://ex01.contoso.com/PowerShell/\nusername=CONTOSO\\svc\npassword=Geheim\nauth=Basic"
+	if err != nil || string(decoded) != want {
+		t.Errorf("got %q, %v, want %q", decoded, err, want)
+	}
+	e.Auth = "ntlm"
+	if _, err := e.params(t.Context(), "powershell", testNonce).line(); err == nil || !strings.Contains(err.Error(), `"ntlm" is not for Exchange`) {
+		t.Errorf("error %v, want NTLM refused", err)
+	}
+}
+
 func TestCollected(t *testing.T) {
 	document := []byte("<Objs>" + strings.Repeat("zürich", 100) + "</Objs>")
 	good := wrap(testNonce, document)

@@ -84,7 +84,7 @@ func innermost(e *psrp.ErrorRecord) string {
 func lastName(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
 const (
-	hintRole      = `Exchange Management Shell: New-RoleGroup "Auth Certificate Monitoring" -Roles "View-Only Configuration" -Members ACCOUNT`
+	hintRole      = "Exchange Management Shell: " + authcert.GrantRole
 	hintRemote    = hintRole + `; and Set-User ACCOUNT -RemotePowerShellEnabled $true`
 	hintThrottled = "Exchange limits the sessions and cmdlets of an account (Get-ThrottlingPolicy: PowerShellMaxConcurrency and its siblings): end stale sessions, or give the account a policy of its own"
 	hintSigning   = "Exchange signs what it serializes with the Auth Certificate: where that is expired or missing, cmdlets fail like this. See the certificate itself, or ask with --via winrm"

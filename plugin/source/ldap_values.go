@@ -2,8 +2,6 @@ package source
 
 import (
 	"cmp"
-	"crypto/sha1" //nolint:gosec // a thumbprint is the SHA-1
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -192,8 +190,7 @@ func derThumbprint(der []byte) authcert.Thumbprint {
 	if len(der) == 0 || der[0] != 0x30 {
 		return ""
 	}
-	sum := sha1.Sum(der) //nolint:gosec // a thumbprint is the SHA-1
-	return authcert.Thumbprint(strings.ToUpper(hex.EncodeToString(sum[:])))
+	return authcert.ThumbprintOf(der)
 }
 
 // objectGUID writes 16 bytes as Windows does: the first three groups are little

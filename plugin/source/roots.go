@@ -8,30 +8,16 @@ import (
 	"check_exchange_authcert/plugin/wsman"
 )
 
-// maxRoots is the largest file of certificates that is read, in bytes: a whole
-// system's are a tenth of it.
-const maxRoots = 4 << 20
-
 // ReadRoots reads the certificates (PEM) that alone are to be trusted; without
-// a path there are none.
+// a path there are none, and the system's are. Its errors are authcert.Problems.
 func ReadRoots(path string) (*x509.CertPool, error) {
-	if path == "" {
-		return nil, nil
+	config, err := wsman.TLS{CAFile: path}.ClientConfig("")
+	var failed *wsman.Error
+	if errors.As(err, &failed) {
+		return nil, &authcert.Problem{Stage: "preparing TLS", Reason: authcert.Reason(failed.Reason), Message: failed.Err.Error(), Hint: "--ca-file takes one or more certificates in PEM"}
 	}
-	data, err := wsman.ReadRegular(path, maxRoots)
-	roots := x509.NewCertPool()
 	if err != nil {
-		err = fileProblem(path, err)
-	} else if !roots.AppendCertsFromPEM(data) {
-		err = malformed(path, errors.New("it holds no certificate in PEM"))
-	}
-	if err == nil {
-		return roots, nil
-	}
-	var problem *authcert.Problem
-	if !errors.As(err, &problem) {
 		return nil, err
 	}
-	problem.Stage, problem.Hint = "reading the CA file", "--ca-file takes one or more certificates in PEM"
-	return nil, problem
+	return config.RootCAs, nil
 }

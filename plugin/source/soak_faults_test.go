@@ -155,6 +155,14 @@ var soakWays = []soakWay{
 		faults: slices.Concat(hostFaults, shellFaults)},
 	{name: "winrm with Kerberos", source: func(w *soakWorker, _ *organization, f soakFault) plugin.Source { return w.winrm(wsman.AuthKerberos, f) },
 		faults: slices.Concat(hostFaults, kerberosFaults, shellFaults)},
+	{name: "local", source: (*soakWorker).local, faults: []soakFault{
+		{name: "silent", path: "receive-hang", hangs: true, want: fails("timeout")},
+		{name: "a byte a second", path: "receive-drip", hangs: true, want: fails("timeout")},
+		{name: "without end", path: "receive-without end", want: fails("malformed")},
+		{name: "ends at once", path: "send-reset", want: fails("malformed")},
+		{name: "truncated", spoil: halfText, want: fails("malformed")},
+		{name: "garbage", spoil: func(string) string { return "\x7fELF" }, want: fails("malformed")},
+	}},
 	{name: "exchange, then winrm", source: func(w *soakWorker, _ *organization, f soakFault) plugin.Source { return w.both(f) },
 		faults: []soakFault{
 			{name: "nobody listens first", closed: true},

@@ -1,6 +1,8 @@
 package source
 
 import (
+	"cmp"
+	"encoding/base64"
 	"io"
 	"maps"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"check_exchange_authcert/plugin"
 	"check_exchange_authcert/plugin/authcert"
 	"check_exchange_authcert/plugin/wsman"
+	"check_exchange_authcert/plugin/wsman/wsmantest"
 )
 
 // windows is the host, at a path and as one account.
@@ -34,6 +37,23 @@ func (w *soakWorker) remoting(f soakFault) plugin.Source {
 
 func (w *soakWorker) winrm(auth wsman.Auth, f soakFault) plugin.Source {
 	return WinRM{Shell: w.windows("/wsman", auth, f), Exchange: Exchange{Account: NewCredentials(`CONTOSO\monitor`, "", soakPassword)}}
+}
+
+// local is Windows PowerShell on this host, played by the test's own program under another name (see TestMain).
+func (w *soakWorker) local(o *organization, f soakFault) plugin.Source {
+	const placeholder = "nonce=00000000000000000000000000000000"
+	said := o.collected(wsmantest.Command{Stdin: strings.NewReader(base64.StdEncoding.EncodeToString([]byte(placeholder)))})
+	w.write(filepath.Join(w.folder, "local", "said"), f.spoilt(string(said.Stdout)))
+	exe := filepath.Join(w.folder, "local", "powershell-"+cmp.Or(f.path, "receive-none"))
+	w.after = append(w.after, func() { os.Remove(exe) })
+	own, err := os.Executable()
+	if err == nil {
+		err = os.Symlink(own, exe)
+	}
+	if err != nil {
+		w.t.Error(err)
+	}
+	return PowerShell{Exe: exe}
 }
 
 // both is a host that is asked in two ways; the fault concerns the first alone

@@ -24,8 +24,9 @@ type WinRM struct {
 type Exchange struct {
 	URL      string
 	Account  Credentials
-	Insecure bool  // accept any certificate of an https URL
-	Ports    []int // whose certificates are looked at on every server
+	Auth     string // "kerberos", "basic" over verified https, or "" for Kerberos
+	Insecure bool   // accept any certificate of an https URL
+	Ports    []int  // whose certificates are looked at on every server
 }
 
 // wayBack is the time that the collector leaves for its answer to arrive.
@@ -80,7 +81,7 @@ func (e Exchange) collect(ctx context.Context, kind, exe string, run func(args [
 // does, so that what it found by then arrives.
 func (e Exchange) params(ctx context.Context, kind, nonce string) collectorParams {
 	p := collectorParams{
-		Nonce: nonce, Kind: kind, URL: e.URL, Insecure: e.Insecure, Ports: e.Ports,
+		Nonce: nonce, Kind: kind, URL: e.URL, Auth: e.Auth, Insecure: e.Insecure, Ports: e.Ports,
 		Username: e.Account.account(), Password: e.Account.password,
 	}
 	if end, ok := ctx.Deadline(); ok {

@@ -29,7 +29,7 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 		"no user":             {func(c *wsman.Config) { c.Username = "" }, wsman.ReasonUnsupported, "needs a user and a password"},
 		"the wrong scheme":    {func(c *wsman.Config) { c.Scheme = wsman.SchemeKerberos }, wsman.ReasonUnsupported, "does not go with ntlm"},
 		"no CA file":          {func(c *wsman.Config) { c.TLS.CAFile = "/nonexistent" }, wsman.ReasonUnreadable, "/nonexistent"},
-		"a CA file of no use": {func(c *wsman.Config) { c.TLS.CAFile = write(t, testPassword) }, wsman.ReasonUnreadable, "no certificate in the CA file"},
+		"a CA file of no use": {func(c *wsman.Config) { c.TLS.CAFile = write(t, testPassword) }, wsman.ReasonMalformed, "no certificate in the CA file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := good

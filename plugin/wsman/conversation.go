@@ -80,7 +80,7 @@ func readRoots(path string) (*x509.CertPool, error) {
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fail(StageConfigure, ReasonUnreadable, "it must be PEM", "no certificate in the CA file %s", path)
+		return nil, fail(StageConfigure, ReasonMalformed, "it must be PEM", "no certificate in the CA file %s", path)
 	}
 	return roots, nil
 }
