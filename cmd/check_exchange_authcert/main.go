@@ -26,7 +26,7 @@ func main() {
 	// Whoever presses Ctrl-C again does not want to wait for the clean-up. Other
 	// signals do not cut it short: timeout(1) sends its own twice.
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
-	code := program{args: os.Args[1:], env: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, now: time.Now}.run(ctx)
+	code := program{args: os.Args[1:], env: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, now: time.Now, heeded: heeded}.run(ctx)
 	stop()
 	os.Exit(code)
 }
@@ -38,22 +38,52 @@ type program struct {
 	stdin  io.Reader
 	stdout io.Writer
 	now    func() time.Time
+	heeded []os.Signal // that end it while it writes; none: nobody can
 }
 
 // run does what the arguments say, writes one answer and returns the exit
 // code, 0 to 3. An answer that could not be written is never OK.
 func (p program) run(ctx context.Context) int {
+	start := time.Now()
 	var out bytes.Buffer
-	code := p.answer(ctx, &out)
-	if _, err := out.WriteTo(p.stdout); err != nil && code == authcert.OK.Code() {
+	var c cli
+	code := p.answer(ctx, &c, &out)
+	written := p.write(out.Bytes(), max(leastToWrite, time.Duration(c.Timeout)-time.Since(start)))
+	if !written && code == authcert.OK.Code() {
 		return authcert.Unknown.Code()
 	}
 	return code
 }
 
-// answer writes the answer to out. A panic is UNKNOWN, and what it carried
-// stays inside: it may hold data.
-func (p program) answer(ctx context.Context, out *bytes.Buffer) (code int) {
+// leastToWrite is what the reader of the answer gets when the run's own time
+// is up, and more than it takes one that reads.
+const leastToWrite = 2 * time.Second
+
+// write tells whether the answer arrived. A pipe that nobody reads takes only
+// as much as it holds: neither the time nor a signal is to pass unheeded then.
+func (p program) write(answer []byte, within time.Duration) bool {
+	signals := make(chan os.Signal, 1)
+	if len(p.heeded) > 0 { // none would mean all
+		signal.Notify(signals, p.heeded...)
+		defer signal.Stop(signals)
+	}
+	failed := make(chan error, 1)
+	go func() {
+		_, err := p.stdout.Write(answer)
+		failed <- err
+	}()
+	select {
+	case err := <-failed:
+		return err == nil
+	case <-signals:
+	case <-time.After(within):
+	}
+	return false
+}
+
+// answer writes the answer to out, and reads the command line into c. A panic
+// is UNKNOWN, and what it carried stays inside: it may hold data.
+func (p program) answer(ctx context.Context, c *cli, out *bytes.Buffer) (code int) {
 	name, _ := outputIn(p.args)
 	defer func() {
 		if recover() != nil {
@@ -62,7 +92,6 @@ func (p program) answer(ctx context.Context, out *bytes.Buffer) (code int) {
 	}()
 	args, err := p.arguments(ctx)
 	name, _ = outputIn(args)
-	var c cli
 	var done bool
 	if err == nil {
 		done, err = c.parse(args, p.env, out)
@@ -79,5 +108,5 @@ func (p program) answer(ctx context.Context, out *bytes.Buffer) (code int) {
 	case c.Print != "":
 		return printDefinition(out, c.Print)
 	}
-	return p.check(ctx, &c, out)
+	return p.check(ctx, c, out)
 }

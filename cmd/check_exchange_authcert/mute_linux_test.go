@@ -8,8 +8,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -67,13 +70,39 @@ func hangs(reached func()) http.HandlerFunc {
 func rawHost(args ...string) func(*testing.T, func()) invocation {
 	return func(t *testing.T, reached func()) invocation {
 		_, port, _ := net.SplitHostPort(mute(t, loopback(t, "127.0.0.1:0"), reached))
-		return invocation{args: append([]string{"-H", "localhost", "--port", port, "--username", "monitor"}, args...), env: map[string]string{passwordVariable: stallPassword}}
+		call := invocation{args: []string{"-H", "localhost", "--port", port, "--username", "monitor@CONTOSO.TEST"}, env: map[string]string{passwordVariable: stallPassword}}
+		for _, arg := range args {
+			call.args = append(call.args, strings.Replace(arg, "PORT", port, 1))
+		}
+		return call
 	}
 }
 
-// unconnected is a host whose queue of connections is full: it neither accepts
-// nor refuses another one.
-func unconnected(t *testing.T, reached func()) invocation {
+// unconnected is a host that is named by these arguments, in which ADDRESS
+// stands for its address.
+func unconnected(args ...string) func(*testing.T, func()) invocation {
+	return func(t *testing.T, reached func()) invocation {
+		address := full(t, reached)
+		_, port, _ := net.SplitHostPort(address)
+		replace := strings.NewReplacer("ADDRESS", address, "PORT", port)
+		call := invocation{env: map[string]string{passwordVariable: stallPassword}}
+		for _, arg := range args {
+			call.args = append(call.args, replace.Replace(arg))
+		}
+		return call
+	}
+}
+
+// unconnectedKDC is a host whose KDC cannot be connected with.
+func unconnectedKDC(t *testing.T, reached func()) invocation {
+	call := windows("", viaKerberos)(t, func() {})
+	call.args[slices.Index(call.args, "--kdc")+1] = full(t, reached)
+	return call
+}
+
+// full is the address of a host whose queue of connections is full: it neither
+// accepts nor refuses another one.
+func full(t *testing.T, reached func()) (address string) {
 	listener := loopback(t, "127.0.0.1:0")
 	raw, err := listener.(*net.TCPListener).SyscallConn()
 	if err == nil {
@@ -88,7 +117,6 @@ func unconnected(t *testing.T, reached func()) invocation {
 			t.Cleanup(func() { filler.Close() })
 		}
 	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	trying := fmt.Appendf(nil, "0100007F:%04X 02 ", listener.Addr().(*net.TCPAddr).Port) // SYN_SENT
 	go await(t, func() bool {
 		table, err := os.ReadFile("/proc/net/tcp")
@@ -98,8 +126,38 @@ func unconnected(t *testing.T, reached func()) invocation {
 		reached()
 		return true
 	})
-	return invocation{args: []string{"-H", "127.0.0.1", "--port", port, "--via", "winrm", "--username", "monitor"}, env: map[string]string{passwordVariable: stallPassword}}
+	return listener.Addr().String()
 }
+
+// unresolved has the only server of names hear every question and answer none.
+func unresolved(t *testing.T, reached func()) invocation {
+	if exec.Command("unshare", "--mount", "true").Run() != nil {
+		t.Skip("this account may not change what it sees of /etc")
+	}
+	address := fmt.Sprintf("127.0.92.%d", lastByte.Add(1))
+	server, err := net.ListenPacket("udp", address+":53")
+	if err != nil {
+		t.Skipf("no server of names: %v", err)
+	}
+	t.Cleanup(func() { server.Close() })
+	go func() {
+		if _, _, err := server.ReadFrom(make([]byte, 512)); err == nil {
+			reached()
+		}
+	}()
+	configuration := filepath.Join(t.TempDir(), "resolv.conf")
+	if err := os.WriteFile(configuration, []byte("nameserver "+address+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return invocation{
+		args:    []string{"-H", "ex01.contoso.com", "--via", "winrm", "--username", "monitor"},
+		env:     map[string]string{passwordVariable: stallPassword, "CONFIGURATION": configuration},
+		through: append([]string{"unshare", "--mount"}, through(`mount --bind "$CONFIGURATION" /etc/resolv.conf && exec "$@"`)...),
+	}
+}
+
+// lastByte makes addresses that no other test listens on.
+var lastByte atomic.Int32
 
 // await looks until something has happened, but not for ever.
 func await(t *testing.T, happened func() bool) bool {
@@ -142,7 +200,7 @@ func servedHangs(t *testing.T, reached func()) invocation {
 	if low, _ := condition("lowports"); !low {
 		t.Skip("this account may not listen on port 443")
 	}
-	const address = "127.0.0.91"
+	address := fmt.Sprintf("127.0.91.%d", lastByte.Add(1))
 	mute(t, loopback(t, address+":443"), reached)
 	data, err := os.ReadFile(sound)
 	if err != nil {

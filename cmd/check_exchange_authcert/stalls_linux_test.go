@@ -15,6 +15,7 @@ import (
 type invocation struct {
 	args          []string
 	env           map[string]string
+	through       []string        // the program that runs it, if there is one
 	stdin, stdout *os.File        // nil: none, and one that the test reads
 	host          *wsmantest.Host // which is asked, if there is one
 }
@@ -26,7 +27,12 @@ var stalls = []struct {
 	start func(t *testing.T, reached func()) invocation
 	stage string
 }{
-	{"connecting to WinRM", unconnected, "connecting to WinRM (http://127.0.0.1:"},
+	{"resolving a name", unresolved, "resolving the host (http://ex01.contoso.com:5985/wsman)"},
+	{"connecting to WinRM", unconnected("-H", "127.0.0.1", "--port", "PORT", "--via", "winrm", "--username", "monitor"), "connecting to WinRM (http://127.0.0.1:"},
+	{"connecting to Exchange", unconnected("-H", "localhost", "--exchange-url", "http://localhost:PORT/PowerShell/", "--via", "exchange", "--username", "monitor@CONTOSO.TEST"), "connecting to Exchange (http://localhost:"},
+	{"connecting to a KDC", unconnectedKDC, "getting a Kerberos ticket (http://localhost:"},
+	{"connecting to Active Directory", unconnected("--ldap", "ldap://ADDRESS", "--username", "CONTOSO\\monitor"), "connecting"},
+	{"TLS with Exchange", rawHost("--exchange-url", "https://localhost:PORT/PowerShell/", "--via", "exchange"), "TLS with Exchange (https://localhost:"},
 	{"TLS with WinRM", rawHost("--via", "winrm", "--https"), "TLS with WinRM (https://localhost:"},
 	{"NTLM, first message", windows(wsmantest.StepNegotiate, viaNTLM), "logging on to WinRM (http://localhost:"},
 	{"NTLM, last message", windows(wsmantest.StepLogon, viaNTLM), "logging on to WinRM (http://localhost:"},

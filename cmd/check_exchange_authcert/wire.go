@@ -37,11 +37,12 @@ func (p program) check(ctx context.Context, c *cli, out *bytes.Buffer) int {
 	}
 	facts := &keeper{Source: chosen}
 	result := plugin.Check(ctx, facts, c.policy(), at)
-	if result.Failure != nil {
-		facts.snap.Store(nil) // a part that came before a signal was not judged
-	}
 	if c.Save != "" {
-		result.Notes = slices.Insert(result.Notes, 0, save(c.Save, facts.snap.Load())) // first: later ones may not fit
+		var judged *authcert.Snapshot
+		if result.Failure == nil { // else a part that came before a signal, or one that came too late
+			judged = facts.snap.Load()
+		}
+		result.Notes = slices.Insert(result.Notes, 0, save(c.Save, judged)) // first: later ones may not fit
 	}
 	result.Metrics = append(result.Metrics, authcert.Metric{Name: "time", Value: p.now().Sub(start).Seconds(), Unit: "s"})
 	return formByName(c.Output).answer(out, result, c.Verbose)
