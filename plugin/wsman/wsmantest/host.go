@@ -49,6 +49,8 @@ type Options struct {
 	TLS bool
 	// RequireBinding refuses a logon over TLS without a channel binding; a wrong one is always refused.
 	RequireBinding bool
+	// unsealed refuses a logon that wants its messages sealed.
+	unsealed bool
 	// BlankBoundary writes "-- Encrypted Boundary", as Exchange does.
 	BlankBoundary bool
 	// Cookie is set with every answer when not empty, and messages after the first must bring it back.

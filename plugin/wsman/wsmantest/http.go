@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/md5"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -32,6 +33,9 @@ type sealer interface {
 }
 
 var errRefused = errors.New("refused")
+
+// ErrBinding refuses a logon that is bound to another TLS connection, or to none.
+var ErrBinding = errors.New("channel binding refused")
 
 // ServeHTTP answers one request.
 func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -149,17 +153,23 @@ func (h *Host) accept(p *peer, scheme string, token []byte) (reply []byte, err e
 	if h.options.Realm == nil {
 		return nil, errRefused
 	}
-	p.sealer, reply, err = h.acceptKerberos(token)
+	p.sealer, reply, err = h.options.acceptKerberos(token, h.binding())
 	p.ready = err == nil
 	return reply, err
 }
 
-// binding is the hash of the channel binding that a client over TLS must use (RFC 5929, RFC 2744); nil without TLS.
+// binding is that of a client over TLS; nil without TLS.
 func (h *Host) binding() []byte {
 	if !h.options.TLS {
 		return nil
 	}
-	sum := sha256.Sum256(h.certificate().Raw) // the certificate of httptest is signed with SHA-256
+	return bindingOf(h.certificate())
+}
+
+// bindingOf is the hash of the channel binding that a client must use over a TLS connection with this certificate (RFC
+// 5929, RFC 2744), which has to be signed with SHA-256, as that of httptest is.
+func bindingOf(certificate *x509.Certificate) []byte {
+	sum := sha256.Sum256(certificate.Raw)
 	data := append([]byte("tls-server-end-point:"), sum[:]...)
 	all := make([]byte, 16) // two address types, two empty addresses
 	all = binary.LittleEndian.AppendUint32(all, uint32(len(data)))
@@ -168,13 +178,13 @@ func (h *Host) binding() []byte {
 }
 
 // checkBinding compares a client's channel binding with the connection's.
-func (h Options) checkBinding(got, want []byte) error {
+func (o Options) checkBinding(got, want []byte) error {
 	none := len(got) == 0 || bytes.Equal(got, make([]byte, len(got)))
 	switch {
-	case want == nil, none && !h.RequireBinding, bytes.Equal(got, want):
+	case want == nil, none && !o.RequireBinding, bytes.Equal(got, want):
 		return nil
 	}
-	return fmt.Errorf("%w: channel binding %x, want %x", errRefused, got, want)
+	return fmt.Errorf("%w: %x, want %x", ErrBinding, got, want)
 }
 
 // interfered answers instead of the host if the test wants that.

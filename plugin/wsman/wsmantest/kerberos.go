@@ -59,7 +59,7 @@ func frameGSS(mechanism asn1.ObjectIdentifier, inner []byte) []byte {
 }
 
 // acceptKerberos judges a token of the client and makes the answer, in SPNEGO if the client's was.
-func (h *Host) acceptKerberos(token []byte) (sealer, []byte, error) {
+func (o Options) acceptKerberos(token, binding []byte) (sealer, []byte, error) {
 	mechanism, inner, err := gssToken(token)
 	if err != nil {
 		return nil, nil, err
@@ -80,7 +80,7 @@ func (h *Host) acceptKerberos(token []byte) (sealer, []byte, error) {
 	if !mechanism.Equal(oidKRB5) || !bytes.HasPrefix(inner, []byte{1, 0}) {
 		return nil, nil, errRefused
 	}
-	s, reply, err := h.acceptTicket(inner[2:])
+	s, reply, err := o.acceptTicket(inner[2:], binding)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -94,7 +94,7 @@ func (h *Host) acceptKerberos(token []byte) (sealer, []byte, error) {
 }
 
 // acceptTicket verifies an AP-REQ (RFC 4120 3.2.3, RFC 4121 4.1.1) and makes the AP-REP.
-func (h *Host) acceptTicket(request []byte) (*kerberosSealer, []byte, error) {
+func (o Options) acceptTicket(request, binding []byte) (*kerberosSealer, []byte, error) {
 	var q messages.APReq
 	if err := q.Unmarshal(request); err != nil {
 		return nil, nil, err
@@ -102,8 +102,8 @@ func (h *Host) acceptTicket(request []byte) (*kerberosSealer, []byte, error) {
 	if q.APOptions.At(2) != 1 {
 		return nil, nil, fmt.Errorf("%w: no mutual authentication wanted", errRefused)
 	}
-	service, ok := h.options.Realm.key(h.options.SPN)
-	if !ok || q.Ticket.SName.PrincipalNameString() != h.options.SPN {
+	service, ok := o.Realm.key(o.SPN)
+	if !ok || q.Ticket.SName.PrincipalNameString() != o.SPN {
 		return nil, nil, fmt.Errorf("%w: a ticket for %s", errRefused, q.Ticket.SName.PrincipalNameString())
 	}
 	if err := q.Ticket.Decrypt(service); err != nil {
@@ -124,19 +124,23 @@ func (h *Host) acceptTicket(request []byte) (*kerberosSealer, []byte, error) {
 	if a.Cksum.CksumType != 0x8003 || len(sum) < 24 || binary.LittleEndian.Uint32(sum) != 16 {
 		return nil, nil, fmt.Errorf("%w: checksum %x", errRefused, sum)
 	}
-	if flags := binary.LittleEndian.Uint32(sum[20:]); flags&0x32 != 0x32 {
-		return nil, nil, fmt.Errorf("%w: flags %x lack mutual, confidentiality or integrity", errRefused, flags)
+	want := uint32(2 | 16 | 32)
+	if o.unsealed {
+		want = 2
 	}
-	if err := h.options.checkBinding(sum[4:20], h.binding()); err != nil {
+	if flags := binary.LittleEndian.Uint32(sum[20:]); flags&0x32 != want {
+		return nil, nil, fmt.Errorf("%w: of mutual, confidentiality and integrity the flags are %x, not %x", errRefused, flags&0x32, want)
+	}
+	if err := o.checkBinding(sum[4:20], binding); err != nil {
 		return nil, nil, err
 	}
-	return h.acknowledge(ticket.Key, a)
+	return o.acknowledge(ticket.Key, a)
 }
 
-func (h *Host) acknowledge(key types.EncryptionKey, a types.Authenticator) (*kerberosSealer, []byte, error) {
+func (o Options) acknowledge(key types.EncryptionKey, a types.Authenticator) (*kerberosSealer, []byte, error) {
 	s := &kerberosSealer{key: a.SubKey, in: uint64(a.SeqNumber), out: 1<<31 - 1}
 	part := messages.EncAPRepPart{CTime: a.CTime, Cusec: a.Cusec, SequenceNumber: int64(s.out)}
-	if !h.options.NoAcceptorSubkey {
+	if !o.NoAcceptorSubkey {
 		s.acceptor, s.key = true, randomKey()
 		part.Subkey = s.key
 	}

@@ -24,7 +24,7 @@ const (
 
 // ntlmType is the type of an NTLM message, 0 if the token is none.
 func ntlmType(token []byte) uint32 {
-	if len(token) < 12 || string(token[:8]) != "NTLMSSP\x00" {
+	if len(token) < 16 || string(token[:8]) != "NTLMSSP\x00" {
 		return 0
 	}
 	return binary.LittleEndian.Uint32(token[8:])
@@ -33,6 +33,9 @@ func ntlmType(token []byte) uint32 {
 // Flags of MS-NLMP 2.2.2.5 that the host sets: Unicode, request target, sign, seal, NTLM, always sign, domain target,
 // extended session security, target info, version, 128 bits, key exchange, 56 bits.
 const ntlmHostFlags = 0x00000001 | 0x4 | 0x10 | 0x20 | 0x200 | 0x8000 | 0x10000 | 0x80000 | 0x800000 | 0x2000000 | 0x20000000 | 0x40000000 | 0x80000000
+
+// ntlmProtect are the flags that ask for signing and sealing; they are set only if the client wants that (MS-NLMP 3.2.5.1.1).
+const ntlmProtect = 0x10 | 0x20
 
 // ntlmAcceptor is the host's side of one NTLMv2 logon (MS-NLMP 3.2.5).
 type ntlmAcceptor struct {
@@ -61,7 +64,8 @@ func newNTLMAcceptor(o Options, negotiate []byte) *ntlmAcceptor {
 	const head = 56
 	m := append([]byte("NTLMSSP\x00"), ntlmChallenge, 0, 0, 0)
 	m = appendField(m, len(target), head)
-	m = binary.LittleEndian.AppendUint32(m, ntlmHostFlags&^o.ChallengeFlags)
+	unwanted := ntlmProtect &^ binary.LittleEndian.Uint32(negotiate[12:])
+	m = binary.LittleEndian.AppendUint32(m, ntlmHostFlags&^o.ChallengeFlags&^unwanted)
 	m = append(m, a.server[:]...)
 	m = append(m, make([]byte, 8)...)
 	m = appendField(m, info.Len(), head+len(target))
@@ -115,7 +119,7 @@ func (a *ntlmAcceptor) authenticate(m, binding []byte) (sealer, error) {
 	}
 	base := mac(owf, proof)
 	flags := binary.LittleEndian.Uint32(m[60:])
-	if flags&0x60080030 != 0x60080030&^a.options.ChallengeFlags {
+	if flags&ntlmNeeded != a.needed() {
 		return nil, fmt.Errorf("%w: flags %08x", errRefused, flags)
 	}
 	session := base
@@ -135,6 +139,18 @@ func (a *ntlmAcceptor) authenticate(m, binding []byte) (sealer, error) {
 		return nil, err
 	}
 	return newNTLMSealer(session), nil
+}
+
+// ntlmNeeded are the flags that a client may choose and that are looked at: signing and sealing, extended session
+// security, 128 bits and key exchange.
+const ntlmNeeded = ntlmProtect | 0x80000 | 0x20000000 | 0x40000000
+
+// needed are those that the client has to set, no more and no less.
+func (a *ntlmAcceptor) needed() uint32 {
+	if a.options.unsealed {
+		return ntlmNeeded &^ (ntlmProtect | a.options.ChallengeFlags)
+	}
+	return ntlmNeeded &^ a.options.ChallengeFlags
 }
 
 // checkMIC wants the code over all three messages, since the challenge carried a timestamp (MS-NLMP 3.1.5.1.2).
