@@ -2,7 +2,9 @@ package source
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
+	"errors"
 	"io"
 	"slices"
 	"strconv"
@@ -10,6 +12,8 @@ import (
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
+
+	"check_exchange_authcert/plugin/wsman/wsmantest"
 )
 
 func (c *directoryClient) answer(id int64, operation, request *ber.Packet) bool {
@@ -41,16 +45,43 @@ func (c *directoryClient) bind(id int64, operation *ber.Packet) bool {
 		c.send(id, ldapResultOf(ldap.ApplicationBindResponse, code, text))
 		return true
 	}
-	session, reply, err := c.realm.Accept(ldapSPN, authentication.Children[1].ByteValue)
-	if err != nil {
-		c.send(id, ldapResultOf(ldap.ApplicationBindResponse, 49, ""))
+	if c.logon == nil {
+		c.logon = wsmantest.Service{Realm: c.realm, SPN: ldapSPN, Domain: "EXAMPLE", User: "monitor", Password: ldapPassword}.Logon(c.certificate())
+	}
+	reply, done, err := c.logon.Step(authentication.Children[1].ByteValue)
+	switch {
+	case errors.Is(err, wsmantest.ErrBinding):
+		c.send(id, ldapResultOf(ldap.ApplicationBindResponse, ldap.LDAPResultInvalidCredentials, "80090346: LdapErr: DSID-0C0906B0, comment: AcceptSecurityContext error, data 80090346, v4f7c\x00"))
+		return true
+	case err != nil:
+		c.send(id, ldapResultOf(ldap.ApplicationBindResponse, ldap.LDAPResultInvalidCredentials, ""))
 		return true
 	}
-	result := ldapResultOf(ldap.ApplicationBindResponse, 0, "")
+	code := uint16(ldap.LDAPResultSaslBindInProgress)
+	if done {
+		code = ldap.LDAPResultSuccess
+	}
+	result := ldapResultOf(ldap.ApplicationBindResponse, code, "")
 	result.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 7, string(reply), ""))
 	c.send(id, result)
-	c.session, c.bound = session, true
+	if done {
+		c.session, c.bound = c.logon.Session(), true
+	}
 	return true
+}
+
+// certificate is what the client saw of this server; nil without TLS.
+func (c *directoryClient) certificate() *x509.Certificate {
+	if _, protected := c.Conn.(*tls.Conn); !protected {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	certificate, err := x509.ParseCertificate(c.tls.Certificates[0].Certificate[0])
+	if err != nil {
+		panic(err) // the client has read it
+	}
+	return certificate
 }
 
 func (c *directoryClient) search(id int64, operation, request *ber.Packet) bool {
@@ -66,10 +97,9 @@ func (c *directoryClient) search(id int64, operation, request *ber.Packet) bool 
 		c.mu.Unlock()
 	}
 	found := c.find(operation)
-	done := ldapResultOf(ldap.ApplicationSearchResultDone, 0, "")
 	if len(request.Children) < 3 { // no paging
 		c.entriesTo(id, found, attributes)
-		c.send(id, done)
+		c.send(id, ldapResultOf(ldap.ApplicationSearchResultDone, ldap.LDAPResultSuccess, ""))
 		return true
 	}
 	control, err := ldap.DecodeControl(request.Children[2].Children[0])
@@ -86,7 +116,7 @@ func (c *directoryClient) search(id int64, operation, request *ber.Packet) bool 
 	}
 	controls := ber.Encode(ber.ClassContext, ber.TypeConstructed, 0, nil, "")
 	controls.AppendChild(next.Encode())
-	c.send(id, done, controls)
+	c.send(id, ldapResultOf(ldap.ApplicationSearchResultDone, ldap.LDAPResultSuccess, ""), controls)
 	return true
 }
 

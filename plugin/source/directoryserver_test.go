@@ -20,8 +20,9 @@ import (
 )
 
 // directoryServer is a directory on loopback, written from RFC 4511 and RFC 2696 as
-// far as it is asked: bind (simple, and GSS-SPNEGO with Kerberos), StartTLS,
-// and searches for a class, page by page.
+// far as it is asked: bind (simple, and GSS-SPNEGO with Kerberos and NTLM, over
+// TLS with channel bindings only), StartTLS, and searches for a class, page by
+// page.
 type directoryServer struct {
 	listener net.Listener
 	tls      *tls.Config
@@ -113,6 +114,7 @@ func (s *directoryServer) count(request string) int {
 type directoryClient struct {
 	*directoryServer
 	net.Conn
+	logon   *wsmantest.Logon // SASL's, from its first token on
 	session *wsmantest.Session
 	opened  []byte // unsealed and not yet read
 	bound   bool

@@ -64,6 +64,16 @@ func (s *directoryServer) source(scheme string) LDAP {
 	}
 }
 
+// as asks it with another logon.
+func (s *directoryServer) as(auth wsman.Auth, scheme string) LDAP {
+	l := s.source(scheme)
+	l.Auth = auth
+	if auth == wsman.AuthNTLM {
+		l.Account = NewCredentials("monitor", "EXAMPLE", ldapPassword)
+	}
+	return l
+}
+
 func TestLDAP(t *testing.T) {
 	want := &authcert.Snapshot{
 		Schema: 1, TakenAt: authcert.At(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)), Origin: authcert.Origin{Kind: "ldap", Host: "dc01.example.test"},
@@ -80,12 +90,12 @@ func TestLDAP(t *testing.T) {
 	for _, row := range []struct {
 		scheme string
 		auth   wsman.Auth
-	}{{"ldaps", wsman.AuthBasic}, {"ldap", wsman.AuthBasic}, {"ldap", wsman.AuthKerberos}} {
+	}{
+		{"ldaps", wsman.AuthBasic}, {"ldap", wsman.AuthBasic}, {"ldap", wsman.AuthKerberos}, {"ldaps", wsman.AuthKerberos}, {"ldap", wsman.AuthNTLM}, {"ldaps", wsman.AuthNTLM},
+	} {
 		t.Run(fmt.Sprintf("%s over %s", row.auth, row.scheme), func(t *testing.T) {
 			server := startLDAP(t, row.scheme == "ldaps", contoso(2)...)
-			source := server.source(row.scheme)
-			source.Auth = row.auth
-			got, err := source.Snapshot(t.Context())
+			got, err := server.as(row.auth, row.scheme).Snapshot(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
