@@ -84,6 +84,10 @@ func (c *directoryClient) certificate() *x509.Certificate {
 	return certificate
 }
 
+// maxPageSize is how many entries are sent at most in one answer: MaxPageSize
+// of the LDAP policies, which is 1000 in Active Directory.
+const maxPageSize = 100
+
 func (c *directoryClient) search(id int64, operation, request *ber.Packet) bool {
 	if !c.bound {
 		c.send(id, ldapResultOf(ldap.ApplicationSearchResultDone, 1, "000004DC: LdapErr: DSID-0C090A5C, a successful bind must be completed"))
@@ -98,8 +102,12 @@ func (c *directoryClient) search(id int64, operation, request *ber.Packet) bool 
 	}
 	found := c.find(operation)
 	if len(request.Children) < 3 { // no paging
+		code := uint16(ldap.LDAPResultSuccess)
+		if len(found) > maxPageSize {
+			found, code = found[:maxPageSize], ldap.LDAPResultSizeLimitExceeded
+		}
 		c.entriesTo(id, found, attributes)
-		c.send(id, ldapResultOf(ldap.ApplicationSearchResultDone, ldap.LDAPResultSuccess, ""))
+		c.send(id, ldapResultOf(ldap.ApplicationSearchResultDone, code, ""))
 		return true
 	}
 	control, err := ldap.DecodeControl(request.Children[2].Children[0])
@@ -108,7 +116,7 @@ func (c *directoryClient) search(id int64, operation, request *ber.Packet) bool 
 		return false
 	}
 	from, _ := strconv.Atoi(string(paging.Cookie))
-	to := min(len(found), from+int(paging.PagingSize))
+	to := min(len(found), from+min(int(paging.PagingSize), maxPageSize))
 	c.entriesTo(id, found[from:to], attributes)
 	next := &ldap.ControlPaging{PagingSize: uint32(len(found))}
 	if to < len(found) {

@@ -111,6 +111,8 @@ func TestLDAP(t *testing.T) {
 	}
 }
 
+// TestLDAPPages has more servers than a domain controller sends in one answer:
+// asked without pages, it would send the first ones and code 4.
 func TestLDAPPages(t *testing.T) {
 	server := startLDAP(t, true, contoso(2*pageSize+1)...)
 	snap, err := server.source("ldaps").Snapshot(t.Context())
