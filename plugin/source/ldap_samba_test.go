@@ -29,7 +29,10 @@ var ways = []struct {
 // the password or the right, and with a domain controller that insists on
 // protection.
 func TestSamba(t *testing.T) {
-	const servers = pageSize + 50 // more than one page
+	// More than one page. Samba (4.17) would send them without pages as well,
+	// whatever its policy's MaxPageSize is: that asking for pages is needed is
+	// shown by TestLDAPPages.
+	const servers = pageSize + 50
 	s := newSamba(t)
 	furnish(s, servers)
 	s.start()
