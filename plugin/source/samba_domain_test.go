@@ -12,9 +12,12 @@ import (
 	"check_exchange_authcert/plugin/wsman"
 )
 
-// exchangeAttributes are the attributes of Exchange's schema that are read, and
-// the two that must never be asked for; syntaxes are those of Microsoft's
-// schema, object identifiers are made up.
+// exchangeAttributes are the attributes that Exchange adds and that are read,
+// and the two that must never be asked for; networkAddress and serialNumber are
+// in Windows' own schema. Names and syntaxes are Microsoft's. Object identifiers
+// are made up, because Microsoft publishes a list of those and a list of names,
+// not which has which:
+// https://learn.microsoft.com/exchange/plan-and-deploy/active-directory/ad-schema-changes.
 var exchangeAttributes = []struct {
 	name, syntax, om string
 	multi            bool
@@ -28,21 +31,27 @@ var exchangeAttributes = []struct {
 	{"msExchServerSite", "2.5.5.1", "127", false},
 	{"msExchServerInternalTLSCert", "2.5.5.10", "4", false},
 	{"msExchCoexistenceDomains", "2.5.5.12", "64", true},
-	{"networkAddress", "2.5.5.4", "20", true},
 }
 
 // exchangeClasses are Exchange's classes. Those that everybody may read say so;
-// the others are for administrators until rights are given.
+// the others are for administrators until rights are given. Object identifiers
+// are Microsoft's where they are known by name, from the reference of Exchange
+// 2003, https://msdn.microsoft.com/en-us/library/aa484958(v=exchg.65).aspx, and from
+// OpenChange's schema, which agrees with it, setup/AD/oc_provision_schema_*.ldif in
+// https://github.com/openchange/openchange; otherwise they are made up as above.
 var exchangeClasses = []struct {
-	name, may string
-	public    bool
+	name, oid, may string
+	public         bool
 }{
-	{"msExchOrganizationContainer", "", true},
-	{"msExchContainer", "", true},
-	{"msExchAuthAuthConfig", "msExchAuthCertificateThumbprint msExchAuthNextEffectiveDate msExchAuthApplicationIdentifier msExchAuthRealm msExchAuthAppSecret", false},
-	{"msExchExchangeServer", "networkAddress serialNumber msExchCurrentServerRoles msExchServerSite msExchServerInternalTLSCert", true},
-	{"msExchCoexistenceRelationship", "msExchCoexistenceDomains", false},
+	{"msExchOrganizationContainer", "1.2.840.113556.1.5.7000.62.50020", "", true},
+	{"msExchContainer", "1.2.840.113556.1.5.7000.62.50010", "", true},
+	{"msExchAuthAuthConfig", madeUp + ".2.1", "msExchAuthCertificateThumbprint msExchAuthNextEffectiveDate msExchAuthApplicationIdentifier msExchAuthRealm msExchAuthAppSecret", false},
+	{"msExchExchangeServer", "1.2.840.113556.1.5.7000.62.50009", "networkAddress serialNumber msExchCurrentServerRoles msExchServerSite msExchServerInternalTLSCert", true},
+	{"msExchCoexistenceRelationship", madeUp + ".2.2", "msExchCoexistenceDomains", false},
 }
+
+// madeUp is an arc that no other part of the schema uses.
+const madeUp = "1.3.6.1.4.1.99999"
 
 const everybodyReads = "D:(A;;RPWPCRCCDCLCLORCWOWDSDDTSW;;;DA)(A;;RPWPCRCCDCLCLORCWOWDSDDTSW;;;SY)(A;;RPLCLORC;;;AU)"
 
@@ -52,19 +61,16 @@ const schemaNow = "dn:\nchangetype: modify\nadd: schemaUpdateNow\nschemaUpdateNo
 func extendSchema(s *samba) {
 	var attributes, classes strings.Builder
 	for i, a := range exchangeAttributes {
-		if a.name == "networkAddress" {
-			continue // Windows' own schema has it
-		}
-		fmt.Fprintf(&attributes, "dn: CN=%[1]s,CN=Schema,CN=Configuration,%[2]s\nchangetype: add\nobjectClass: attributeSchema\ncn: %[1]s\nlDAPDisplayName: %[1]s\nattributeID: 1.3.6.1.4.1.99999.1.%[3]d\nattributeSyntax: %[4]s\noMSyntax: %[5]s\nisSingleValued: %[6]s\n",
-			a.name, sambaRoot, i+1, a.syntax, a.om, strings.ToUpper(fmt.Sprint(!a.multi)))
+		fmt.Fprintf(&attributes, "dn: CN=%[1]s,CN=Schema,CN=Configuration,%[2]s\nchangetype: add\nobjectClass: attributeSchema\ncn: %[1]s\nlDAPDisplayName: %[1]s\nattributeID: %[7]s.1.%[3]d\nattributeSyntax: %[4]s\noMSyntax: %[5]s\nisSingleValued: %[6]s\n",
+			a.name, sambaRoot, i+1, a.syntax, a.om, strings.ToUpper(fmt.Sprint(!a.multi)), madeUp)
 		if a.om == "127" {
 			attributes.WriteString("oMObjectClass:: KwwCh3McAIVK\n") // a distinguished name
 		}
 		attributes.WriteString("\n")
 	}
-	for i, c := range exchangeClasses {
-		fmt.Fprintf(&classes, "dn: CN=%[1]s,CN=Schema,CN=Configuration,%[2]s\nchangetype: add\nobjectClass: classSchema\ncn: %[1]s\nlDAPDisplayName: %[1]s\ngovernsID: 1.3.6.1.4.1.99999.2.%[3]d\nobjectClassCategory: 1\nsubClassOf: container\nrDNAttID: cn\npossSuperiors: container\ndefaultObjectCategory: CN=%[1]s,CN=Schema,CN=Configuration,%[2]s\n",
-			c.name, sambaRoot, i+1)
+	for _, c := range exchangeClasses {
+		fmt.Fprintf(&classes, "dn: CN=%[1]s,CN=Schema,CN=Configuration,%[2]s\nchangetype: add\nobjectClass: classSchema\ncn: %[1]s\nlDAPDisplayName: %[1]s\ngovernsID: %[3]s\nobjectClassCategory: 1\nsubClassOf: container\nrDNAttID: cn\npossSuperiors: container\ndefaultObjectCategory: CN=%[1]s,CN=Schema,CN=Configuration,%[2]s\n",
+			c.name, sambaRoot, c.oid)
 		for attribute := range strings.FieldsSeq(c.may) {
 			fmt.Fprintf(&classes, "mayContain: %s\n", attribute)
 		}
@@ -90,7 +96,7 @@ func organize(s *samba, servers int) {
 	object := func(dn, class string, lines ...string) {
 		fmt.Fprintf(&ldif, "dn: %s\nchangetype: add\nobjectClass: %s\n%s\n\n", dn, class, strings.Join(lines, "\n"))
 	}
-	object("CN=Microsoft Exchange,"+sambaServices, "container")
+	object("CN=Microsoft Exchange,"+sambaServices, "msExchConfigurationContainer")
 	object(sambaOrg, "msExchOrganizationContainer")
 	object(sambaConfig, "msExchAuthAuthConfig", "msExchAuthCertificateThumbprint: 2:"+nextPrint, "msExchAuthCertificateThumbprint: 0:"+currentPrint,
 		"msExchAuthCertificateThumbprint: 1:"+previousPrint, "msExchAuthNextEffectiveDate: 20261201000000.0Z",
