@@ -54,6 +54,7 @@ func TestSamba(t *testing.T) {
 		expectOrganization(t, source, servers)
 	})
 	t.Run("no right", func(t *testing.T) { expectNoRight(t, s, servers) })
+	t.Run("hybrid", func(t *testing.T) { expectHybrid(t, s) })
 	t.Run("unknown certificate", func(t *testing.T) {
 		source := s.as("reader", wsman.AuthBasic, "ldaps")
 		source.TLS.CAFile = ""
@@ -80,7 +81,8 @@ func TestSamba(t *testing.T) {
 	}
 }
 
-// expectOrganization reads the organization that organize made.
+// expectOrganization reads the organization that organize made, with an account
+// that may not read its hybrid configuration.
 func expectOrganization(t *testing.T, source LDAP, servers int) {
 	t.Helper()
 	snap, err := snapshotWithin(t, long, source)
@@ -101,6 +103,9 @@ func expectOrganization(t *testing.T, source LDAP, servers int) {
 	}
 	if len(snap.Servers) != servers || len(snap.OrganizationGUID) != 36 {
 		t.Fatalf("%d servers, organization %q; want %d, and a GUID", len(snap.Servers), snap.OrganizationGUID, servers)
+	}
+	if snap.Hybrid != nil {
+		t.Errorf("hybrid %+v, want that it is not known", snap.Hybrid)
 	}
 	first := authcert.Server{FQDN: "ex001.example.test", AdminDisplayVersion: "Version 15.2 (Build 2562.17)", Site: "Default-First-Site-Name", Role: "mailbox",
 		InternalTransportCertificateThumbprint: derThumbprint(append([]byte{0x30}, make([]byte, 1200)...))}
@@ -125,6 +130,18 @@ func expectNoRight(t *testing.T, s *samba, servers int) {
 	result := authcert.Judge(snap, authcert.DefaultPolicy(), time.Now())
 	if f := result.Findings[0]; result.Status != authcert.Unknown || f.ID != "authconfig-unreadable" || f.Remedy != snap.Errors[0].Hint {
 		t.Errorf("%s, first %s: %s; want UNKNOWN, and what to do", result.Status, f.ID, f.Remedy)
+	}
+}
+
+// expectHybrid logs on with an account that may read the hybrid configuration.
+func expectHybrid(t *testing.T, s *samba) {
+	t.Helper()
+	snap, err := snapshotWithin(t, long, s.as("hybrid", wsman.AuthKerberos, "ldap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(snap.Hybrid, &authcert.Hybrid{Configured: new(true)}); diff != "" || snap.AuthConfig == nil {
+		t.Errorf("AuthConfig %+v, want one; hybrid (-got +want):\n%s", snap.AuthConfig, diff)
 	}
 }
 

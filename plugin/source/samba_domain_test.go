@@ -87,6 +87,7 @@ const (
 	sambaServices = "CN=Services,CN=Configuration," + sambaRoot
 	sambaOrg      = "CN=Contoso Labs,CN=Microsoft Exchange," + sambaServices
 	sambaConfig   = "CN=Auth Configuration," + sambaOrg
+	sambaHybrid   = "CN=Hybrid Configuration,CN=Hybrid Configuration," + sambaOrg
 	sambaGroups   = "CN=Administrative Groups," + sambaOrg
 )
 
@@ -102,7 +103,7 @@ func organize(s *samba, servers int) {
 		"msExchAuthCertificateThumbprint: 1:"+previousPrint, "msExchAuthNextEffectiveDate: 20261201000000.0Z",
 		"msExchAuthApplicationIdentifier: "+authcert.ExchangeServiceName, "msExchAuthAppSecret: never asked for")
 	object("CN=Hybrid Configuration,"+sambaOrg, "msExchContainer")
-	object("CN=Hybrid Configuration,CN=Hybrid Configuration,"+sambaOrg, "msExchCoexistenceRelationship")
+	object(sambaHybrid, "msExchCoexistenceRelationship")
 	object(sambaGroups, "msExchContainer")
 	group := "CN=Exchange Administrative Group (FYDIBOHF23SPDLT)," + sambaGroups
 	object(group, "msExchContainer")
@@ -117,19 +118,22 @@ func organize(s *samba, servers int) {
 	s.modify("dn: CN=" + strings.ToUpper(s.name) + ",OU=Domain Controllers," + s.domainDN() + "\nchangetype: modify\nadd: servicePrincipalName\nservicePrincipalName: ldap/" + s.host() + "\n\n")
 }
 
-// furnish gives a domain an organization and two accounts: reader, to whom the
-// one right was given that the hint names, and plain, to whom none was.
+// furnish gives a domain an organization and three accounts: reader, to whom the
+// one right was given that the hint names, hybrid, who has the same right to the
+// hybrid configuration too, and plain, to whom none was given.
 func furnish(s *samba, servers int) {
 	s.t.Helper()
 	extendSchema(s)
 	organize(s, servers)
-	for _, user := range []string{"reader", "plain"} {
+	for user, objects := range map[string][]string{"reader": {sambaConfig}, "hybrid": {sambaConfig, sambaHybrid}, "plain": nil} {
 		s.inside("samba-tool", "user", "create", user, "Geheim-Pass1!", "-s", s.dir+"/dc/etc/smb.conf")
+		sid := s.inside("ldbsearch", "-H", s.dir+"/dc/private/sam.ldb", "(sAMAccountName="+user+")", "objectSid")
+		_, sid, _ = strings.Cut(sid, "objectSid: ")
+		sid, _, _ = strings.Cut(sid, "\n")
+		for _, object := range objects {
+			s.inside("samba-tool", "dsacl", "set", "-s", s.dir+"/dc/etc/smb.conf", "-H", s.dir+"/dc/private/sam.ldb", "--objectdn="+object, "--sddl=(A;;RPLCLORC;;;"+sid+")")
+		}
 	}
-	sid := s.inside("ldbsearch", "-H", s.dir+"/dc/private/sam.ldb", "(sAMAccountName=reader)", "objectSid")
-	_, sid, _ = strings.Cut(sid, "objectSid: ")
-	sid, _, _ = strings.Cut(sid, "\n")
-	s.inside("samba-tool", "dsacl", "set", "-s", s.dir+"/dc/etc/smb.conf", "-H", s.dir+"/dc/private/sam.ldb", "--objectdn="+sambaConfig, "--sddl=(A;;RPLCLORC;;;"+sid+")")
 }
 
 // as is a source that asks the domain controller over a scheme.
