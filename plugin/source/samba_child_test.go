@@ -71,4 +71,5 @@ func TestSambaChild(t *testing.T) {
 		})
 	}
 	t.Run("no right", func(t *testing.T) { expectNoRight(t, s, servers) })
+	t.Run("published", func(t *testing.T) { expectPublished(t, s) })
 }
