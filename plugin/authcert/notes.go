@@ -64,7 +64,7 @@ func (f *facts) certificateNotes(add func(string, ...any)) {
 			}
 		}
 	}
-	if len(leftovers) > 0 && f.current.thumbprint != "" { // else one of them may be it
+	if len(leftovers) > 0 && !f.withoutStores() && f.current.thumbprint != "" { // else one of them may be it
 		add("%s of earlier rollovers in the stores; nothing uses them", plural(len(leftovers), "Auth Certificate"))
 	}
 }

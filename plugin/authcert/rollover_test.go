@@ -127,6 +127,10 @@ func TestLeftoversThatAreNone(t *testing.T) {
 			o.install(1, old)
 			o.Servers[1].InternalTransportCertificateThumbprint = ThumbprintOf(old.RawData)
 		},
+		"known from documents, and no store was read": func(o *org) {
+			o.installEverywhere(until(o.t, in(900)))
+			o.Origin.Kind = KindLDAP
+		},
 		"no current certificate configured": func(o *org) { o.AuthConfig.CurrentCertificateThumbprint = "" },
 	} {
 		o := newOrg(t)
