@@ -81,6 +81,9 @@ func (f *facts) evidenceNotes(add func(string, ...any)) {
 		}
 		add("not known (%s): %s", p.Stage, p.Error())
 	}
+	for _, note := range f.Notes {
+		add("%s", note)
+	}
 	f.publishedNotes(add)
 	f.keyNotes(f.current, add)
 	f.keyNotes(f.next, add)
@@ -90,8 +93,8 @@ func (f *facts) evidenceNotes(add func(string, ...any)) {
 				add("port %d of %s not checked: %s", served.Port, s.FQDN, why)
 			}
 		}
-		if p := s.Published; p != nil && !f.withoutStores() && p.HTTPStatus != http.StatusInternalServerError && (p.HTTPStatus != http.StatusOK || p.unread()) {
-			add("published metadata of %s not checked: %s", s.FQDN, p.why())
+		if p := s.Published; p != nil && !f.withoutStores() && !p.Told() {
+			add("published metadata of %s not checked: %s", s.FQDN, p.Why())
 		}
 	}
 	if f.Entra != nil && f.entraHolds(f.current.thumbprint) == trustUnknown {
@@ -126,7 +129,8 @@ func (f *facts) unread(served Served) string {
 	return ""
 }
 
-func (p *Published) why() string {
+// Why says why an answer does not tell anything; see Told.
+func (p *Published) Why() string {
 	switch {
 	case p.Error != nil:
 		return p.Error.Error()

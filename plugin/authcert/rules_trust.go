@@ -28,6 +28,12 @@ func publishedDiffers(f *facts) []Finding {
 	return found
 }
 
+// Told tells whether the answer says which certificates the server can sign
+// with: it names them, or HTTP 500 says that the current one is missing.
+func (p *Published) Told() bool {
+	return p != nil && (p.HTTPStatus == http.StatusInternalServerError || (p.HTTPStatus == http.StatusOK && !p.unread()))
+}
+
 // unread tells whether the document says nothing: it could not be read, or its
 // first certificate is not known by thumbprint.
 func (p *Published) unread() bool {

@@ -21,6 +21,7 @@ type Snapshot struct {
 	Servers          List[Server]     `json:"servers"`
 	Entra            *Entra           `json:"entra,omitempty"`
 	Errors           List[Problem]    `json:"errors,omitempty"`
+	Notes            List[string]     `json:"notes,omitempty"` // how facts that were read twice became one
 }
 
 // AuthConfig is what Get-AuthConfig shows.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
@@ -52,7 +53,11 @@ func (e Entra) Look(ctx context.Context, snap *authcert.Snapshot) func(*authcert
 	}
 	found, err := e.read(ctx)
 	return func(snap *authcert.Snapshot) {
-		snap.Entra = found
+		var note string
+		if snap.Entra, note = mergeEntra(snap.Entra, found, err); note != "" {
+			snap.Notes = append(snap.Notes, "what Entra ID trusts "+note)
+		}
+		snap.Errors = slices.DeleteFunc(snap.Errors, func(p authcert.Problem) bool { return p.Stage == authcert.StageEntra }) // of an earlier read
 		if err != nil {
 			snap.Errors = append(snap.Errors, *err)
 		}

@@ -78,9 +78,21 @@ func (c CheckPublished) Look(ctx context.Context, snap *authcert.Snapshot) func(
 	return func(snap *authcert.Snapshot) {
 		for i, name := range names {
 			if s := serverNamed(snap, name); s != nil {
-				s.Published = found[i]
+				addPublished(snap, s, found[i])
 			}
 		}
+	}
+}
+
+// addPublished adds a document to a server. Once it was read, a server whose
+// document was all that was asked for is no longer one that could not be read.
+func addPublished(snap *authcert.Snapshot, s *authcert.Server, found *authcert.Published) {
+	var note string
+	if s.Published, note = mergePublished(s.Published, found); note != "" {
+		snap.Notes = append(snap.Notes, "published metadata of "+s.FQDN+" "+note)
+	}
+	if s.Error != nil && s.Error.Stage == stagePublished && found.Told() {
+		s.Error = nil
 	}
 }
 
