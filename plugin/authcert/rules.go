@@ -63,7 +63,7 @@ var rules = []Rule{
 		"see to the AuthAdmin servicelet, or publish by hand", docMaintain, rolloverOverdue},
 	{"authconfig-unexpected", Consistency, "ServiceName is not Exchange's, or a Realm is set", "WARNING",
 		"set ServiceName and Realm back", docConfig, authConfigUnexpected},
-	{"authconfig-differs", Consistency, "two reads of AuthConfig gave different thumbprints", "WARNING",
+	{"authconfig-differs", Consistency, "two reads of AuthConfig differ in a certificate, its date, ServiceName or Realm", "WARNING",
 		"see to Active Directory replication", docMaintain, authConfigDiffers},
 	{"published-differs", Consistency, "a server publishes another signing certificate than AuthConfig's current one, or than the other servers", "WARNING",
 		"wait for its cache of 12 hours, or recycle its Autodiscover pool", docMaintain, publishedDiffers},

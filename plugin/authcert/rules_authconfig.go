@@ -141,36 +141,3 @@ func authConfigUnexpected(f *facts) []Finding {
 	brief := "AuthConfig has " + strings.Join(wrong, " and ")
 	return []Finding{newFinding(Warning, brief, brief+": tokens may be refused", remedy...)}
 }
-
-func authConfigDiffers(f *facts) []Finding {
-	a := f.AuthConfig
-	if a == nil {
-		return nil
-	}
-	var found []Finding
-	for i := range f.OtherAuthConfigs {
-		b := &f.OtherAuthConfigs[i]
-		if a.CurrentCertificateThumbprint == b.CurrentCertificateThumbprint && a.NextCertificateThumbprint == b.NextCertificateThumbprint {
-			continue
-		}
-		brief := "two reads of AuthConfig differ"
-		message := fmt.Sprintf("%s: current %s, next %s from %s; current %s, next %s from %s", brief,
-			orNone(a.CurrentCertificateThumbprint), orNone(a.NextCertificateThumbprint), f.readBy(a),
-			orNone(b.CurrentCertificateThumbprint), orNone(b.NextCertificateThumbprint), f.readBy(b))
-		compare := "Get-AuthConfig"
-		if b.OriginatingServer != "" {
-			compare += " -DomainController " + Quote(b.OriginatingServer)
-		}
-		found = append(found, newFinding(Warning, brief, message,
-			"repadmin /showrepl  # Active Directory replicates the change; wait, then compare: "+compare).
-			about(b.CurrentCertificateThumbprint))
-	}
-	return found
-}
-
-func orNone(t Thumbprint) string {
-	if t == "" {
-		return "none"
-	}
-	return t.Short()
-}

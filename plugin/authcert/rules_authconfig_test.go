@@ -1,6 +1,7 @@
 package authcert
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -137,6 +138,23 @@ func TestAuthConfigDiffers(t *testing.T) {
 			o.OtherAuthConfigs = List[AuthConfig]{second}
 		}
 	}
+	dates := func(here, there time.Duration) func(*org) {
+		return func(o *org) {
+			o.AuthConfig.NextCertificateEffectiveDate = At(in(5).Add(here))
+			other(func(a *AuthConfig) { a.NextCertificateEffectiveDate = At(in(5).Add(there)) })(o)
+		}
+	}
+	services := func(here, there string, changes ...func(*AuthConfig)) func(*org) {
+		return func(o *org) {
+			o.AuthConfig.ServiceName = here
+			other(func(a *AuthConfig) {
+				a.ServiceName = there
+				for _, change := range changes {
+					change(a)
+				}
+			})(o)
+		}
+	}
 	is := []verdict{{"authconfig-differs", Warning, ""}}
 	judgeRows(t, []row{
 		{name: "the same", change: other(func(*AuthConfig) {})},
@@ -147,7 +165,32 @@ func TestAuthConfigDiffers(t *testing.T) {
 			a.NextCertificateThumbprint, a.Origin = "AB", &Origin{Kind: KindLDAP, Host: "dc02.contoso.com"}
 		}), want: is, words: []string{"next none from winrm via exchange on ex01.contoso.com, domain controller dc01.contoso.com; ", "next AB from ldap on dc02.contoso.com"}, absent: []string{"domain controller dc02"}},
 		{name: "unnamed", change: other(func(a *AuthConfig) { a.NextCertificateThumbprint, a.OriginatingServer = "AB", "" }), want: is, words: []string{"an unnamed domain controller"}},
-		{name: "another previous", change: other(func(a *AuthConfig) { a.PreviousCertificateThumbprint = "AB" })},
+		{name: "another previous", change: other(func(a *AuthConfig) { a.PreviousCertificateThumbprint = "AB" }), want: is, words: []string{"differ: previous none from ", "; previous AB from "}, absent: []string{"current", "next", "may still bring"}},
+		{name: "another date", change: other(func(a *AuthConfig) { a.NextCertificateEffectiveDate = At(in(5)) }), want: is, words: []string{"effective date none from ", "effective date 2026-11-28T12:00:00Z from "}},
+		{name: "two seconds apart", change: dates(0, 2*time.Second), want: is, words: []string{"effective date 2026-11-28T12:00:00Z from ", "effective date 2026-11-28T12:00:02Z from "}},
+		{name: "two seconds before", change: dates(2*time.Second, 0), want: is},
+		{name: "a second apart", change: dates(0, time.Second)},
+		{name: "a second before", change: dates(time.Second, 0)},
+		{name: "a date that could not be read", change: func(o *org) {
+			dates(0, 0)(o)
+			o.AuthConfig.NextCertificateEffectiveDate = Instant{}
+			o.Errors = List[Problem]{{Stage: StageEffectiveDate, Reason: Malformed, Message: "no date"}}
+		}},
+		{name: "another service", change: services(ExchangeServiceName, "other"), want: is, words: []string{"ServiceName " + ExchangeServiceName + " from ", "ServiceName other from "}},
+		{name: "the service in capitals", change: services(ExchangeServiceName, strings.ToUpper(ExchangeServiceName))},
+		{name: "a service that is not known here", change: services("", ExchangeServiceName)},
+		{name: "a service that is not known there", change: services(ExchangeServiceName, "")},
+		{name: "a realm", change: other(func(a *AuthConfig) { a.Realm = "contoso.com" }), want: is, words: []string{"Realm none from ", "Realm contoso.com from "}},
+		{name: "the realm in capitals", change: func(o *org) {
+			o.AuthConfig.Realm = "contoso.com"
+			other(func(a *AuthConfig) { a.Realm = "Contoso.com" })(o)
+		}, want: []verdict{{"authconfig-unexpected", Warning, ""}}},
+		{name: "all of it", change: services(ExchangeServiceName, "other", func(a *AuthConfig) {
+			*a = AuthConfig{CurrentCertificateThumbprint: "AB", PreviousCertificateThumbprint: "CD", NextCertificateThumbprint: "EF", NextCertificateEffectiveDate: At(in(5)), ServiceName: a.ServiceName, Realm: "contoso.com"}
+		}), want: is, words: []string{"; current AB, previous CD, next EF, effective date 2026-11-28T12:00:00Z, ServiceName other, Realm contoso.com from "}},
+		{name: "changed a while ago", change: other(func(a *AuthConfig) {
+			a.PreviousCertificateThumbprint, a.WhenChangedUTC = "AB", At(now.Add(-time.Hour))
+		}), want: is, words: []string{"; AuthConfig changed on 2026-11-23 11:00 UTC, so replication may still bring it"}},
 	})
 }
 

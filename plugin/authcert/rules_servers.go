@@ -100,9 +100,13 @@ func (f *facts) changedWithin(period time.Duration) bool {
 	if f.AuthConfig == nil {
 		return false
 	}
-	changed := f.AuthConfig.WhenChangedUTC
-	age := f.now.Sub(changed.Time)
-	return changed.Known() && age > -clockSkew && age < period
+	return f.within(f.AuthConfig.WhenChangedUTC, period)
+}
+
+// within tells whether an instant lies in so long a time before now.
+func (f *facts) within(at Instant, period time.Duration) bool {
+	age := f.now.Sub(at.Time)
+	return at.Known() && age > -clockSkew && age < period
 }
 
 func nextMissing(f *facts) []Finding {
