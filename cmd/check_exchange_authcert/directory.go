@@ -20,10 +20,12 @@ func (c *cli) directoryAlone() bool {
 
 // ldap is Active Directory as the command line names it.
 func (c *cli) ldap(a accounts, now time.Time) (source.LDAP, error) {
+	policy := c.policy()
 	l := source.LDAP{
 		URLs: c.LDAP, Auth: c.auth(a.host.Username), Account: a.host, Now: now,
 		Kerberos: wsman.Kerberos{KDCs: c.Kdc, Keytab: c.Keytab, CCache: c.Ccache, ConfigFile: c.Krb5Conf},
 		TLS:      wsman.TLS{CAFile: c.CAFile, ServerName: c.TLSServerName, Insecure: c.Insecure},
+		Concerns: policy.Concerns,
 	}
 	if err := c.usable(a.host); err != nil {
 		return l, err

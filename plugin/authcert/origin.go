@@ -82,12 +82,16 @@ func (f *facts) origins() []FactOrigin {
 
 // serverOrigins tells where the facts about one server come from.
 func (f *facts) serverOrigins(s *Server, add func(string, Origin)) {
-	add("servers", f.from(nil))
+	listed := f.from(nil)
+	if s.Origin != nil && s.Origin.Kind == KindLDAP { // which holds no certificates
+		listed = *s.Origin
+	}
+	add("servers", listed)
 	if s.InternalTransportCertificateThumbprint != "" {
-		add("internal transport certificates", f.from(nil))
+		add("internal transport certificates", listed)
 	}
 	switch {
-	case s.Origin != nil:
+	case s.Origin != nil && s.Origin.Kind != KindLDAP:
 		add("certificates of "+s.FQDN, *s.Origin)
 	case len(s.Certificates) > 0:
 		add("certificates", f.from(nil))

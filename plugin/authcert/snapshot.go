@@ -54,7 +54,7 @@ type Server struct {
 	Certificates                           List[Certificate] `json:"certificates"`
 	Served                                 List[Served]      `json:"served,omitempty"`
 	Published                              *Published        `json:"published,omitempty"`
-	Origin                                 *Origin           `json:"origin,omitempty"` // of Certificates
+	Origin                                 *Origin           `json:"origin,omitempty"` // of Certificates, or of a server that only Active Directory lists
 	Error                                  *Problem          `json:"error"`
 }
 

@@ -28,6 +28,9 @@ type LDAP struct {
 	Kerberos wsman.Kerberos
 	TLS      wsman.TLS
 	Now      time.Time // dates the snapshot
+	// Concerns tells which servers matter that another source does not list;
+	// nil: all.
+	Concerns func(*authcert.Server) bool
 }
 
 // Snapshot asks the domain controllers in order until one answers. One that
@@ -52,10 +55,10 @@ func (l LDAP) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 	return nil, &authcert.Problem{Stage: "choosing a domain controller", Reason: authcert.NotFound, Message: "none is named"}
 }
 
-// Compare reads AuthConfig once more, from every named domain controller, and
-// adds what it finds to a snapshot that came another way; where that has no
-// AuthConfig this one stands in. What could not be read is noted: it is a second
-// opinion and costs nothing else.
+// Compare reads AuthConfig and the servers once more, from every named domain
+// controller, and adds what it finds to a snapshot that came another way; where
+// that has no AuthConfig this one stands in. What could not be read is noted: it
+// is a second opinion and costs nothing else.
 func (l LDAP) Compare(ctx context.Context, snap *authcert.Snapshot) {
 	l.compare(ctx, snap, l.URLs)
 }
@@ -63,61 +66,29 @@ func (l LDAP) Compare(ctx context.Context, snap *authcert.Snapshot) {
 func (l LDAP) compare(ctx context.Context, snap *authcert.Snapshot, urls []string) {
 	for i, url := range urls {
 		other, err := l.read(ctx, url, portion(ctx, len(urls)-i+1))
-		var problem *authcert.Problem
-		switch {
-		case err != nil:
-			problem = asLDAPProblem(err)
-		case other.AuthConfig == nil:
-			problem = &other.Errors[0]
-		default:
-			adopt(snap, other)
+		if err == nil {
+			l.adopt(snap, other)
+			for _, unread := range other.Errors {
+				snap.Errors = append(snap.Errors, notCompared(url, &unread))
+			}
 			continue
 		}
-		noted := *problem
-		noted.Stage = stageCompare
-		noted.Message = fmt.Sprintf("%s: %s", url, problem.Error())
-		noted.Reason = authcert.Unreadable // the message has it in words
-		snap.Errors = append(snap.Errors, noted)
+		problem := asLDAPProblem(err)
+		snap.Errors = append(snap.Errors, notCompared(url, problem))
 		if problem.Reason == authcert.AccessDenied {
 			return // the same password would be refused again, and count again
 		}
 	}
 }
 
-const stageCompare = "comparing AuthConfig with Active Directory"
-
-// adopt takes over what a second read knows, and says where it is from. Nothing
-// that is known is replaced.
-func adopt(snap, other *authcert.Snapshot) {
-	configs := append([]authcert.AuthConfig{*other.AuthConfig}, other.OtherAuthConfigs...)
-	for i := range configs {
-		configs[i].Origin = &other.Origin
-	}
-	if snap.AuthConfig == nil {
-		snap.AuthConfig, configs = &configs[0], configs[1:]
-	}
-	snap.OtherAuthConfigs = append(snap.OtherAuthConfigs, configs...)
-	if snap.OrganizationGUID == "" {
-		snap.OrganizationGUID = other.OrganizationGUID
-	}
-	adoptHybrid(snap, other)
-}
-
-// adoptHybrid takes over whether it is a hybrid organization. A directory that
-// holds its configuration contradicts a source that found none: then it is not
-// known, so that the answer of Entra ID counts.
-func adoptHybrid(snap, other *authcert.Snapshot) {
-	switch {
-	case other.Hybrid == nil:
-	case snap.Hybrid == nil:
-		snap.Hybrid = &authcert.Hybrid{Configured: other.Hybrid.Configured, Origin: &other.Origin}
-	case snap.Hybrid.Configured == nil:
-		snap.Hybrid = &authcert.Hybrid{Configured: other.Hybrid.Configured, DedicatedApp: snap.Hybrid.DedicatedApp, Origin: &other.Origin}
-	case !*snap.Hybrid.Configured:
-		snap.Hybrid = &authcert.Hybrid{DedicatedApp: snap.Hybrid.DedicatedApp, Origin: snap.Hybrid.Origin}
-		snap.Errors = append(snap.Errors, authcert.Problem{Stage: stageCompare, Reason: authcert.Unreadable,
-			Message: fmt.Sprintf("whether this is a hybrid organization: yes from %s, no from %s", other.Origin, snap.Origin)})
-	}
+// notCompared is a problem as a second opinion has it: the stage that failed
+// was read another way.
+func notCompared(url string, problem *authcert.Problem) authcert.Problem {
+	noted := *problem
+	noted.Stage = stageCompare
+	noted.Message = fmt.Sprintf("%s: %s", url, problem.Error())
+	noted.Reason = authcert.Unreadable // the message has it in words
+	return noted
 }
 
 // longest is how long one domain controller may take while there is another
