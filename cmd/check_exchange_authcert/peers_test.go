@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -63,7 +64,7 @@ func peer(ts stage, lasts time.Duration, names ...string) tls.Certificate {
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	ts.Check(err)
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "Microsoft Exchange Server Auth Certificate"}, DNSNames: names, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "Microsoft Exchange Server Auth Certificate"}, DNSNames: names, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 0, 93), net.IPv6loopback},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(lasts), BasicConstraintsValid: true, IsCA: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -93,8 +94,9 @@ func listen(ts stage, listener net.Listener, certificate tls.Certificate, handle
 }
 
 // publish starts a front end that publishes a new certificate: "publish NAME
-// 500d" sets $NAME and $NAME_BY_NAME to its address and $NAME_CA to a file with
-// the certificate that it serves.
+// 500d" sets $NAME and $NAME_BY_NAME to its address, $NAME_CA to a file with the
+// certificate that it serves, and $NAME_THUMBPRINT. An address to listen on may
+// follow.
 func publish(ts *testscript.TestScript, _ bool, args []string) {
 	days, err := time.ParseDuration(strings.Replace(args[1], "d", "h", 1))
 	ts.Check(err)
@@ -102,7 +104,12 @@ func publish(ts *testscript.TestScript, _ bool, args []string) {
 	certificate := peer(ts, 24*days+time.Hour, "localhost")
 	der := certificate.Certificate[0]
 	sum := sha1.Sum(der)
-	address := listen(ts, nil, certificate, func(w http.ResponseWriter, r *http.Request) {
+	var listener net.Listener
+	if len(args) > 2 {
+		listener, err = net.Listen("tcp", args[2])
+		ts.Check(err)
+	}
+	address := listen(ts, listener, certificate, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/autodiscover/metadata/json/1" {
 			w.WriteHeader(http.StatusNotFound)
 			return
@@ -113,6 +120,7 @@ func publish(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], address)
 	ts.Setenv(args[0]+"_BY_NAME", strings.Replace(address, "127.0.0.1", "localhost", 1))
 	ts.Setenv(args[0]+"_CA", caFile(ts, args[0]+".pem", certificate))
+	ts.Setenv(args[0]+"_THUMBPRINT", strings.ToUpper(hex.EncodeToString(sum[:])))
 }
 
 // mayServe tells whether this account may serve port 443 here. It is found out
@@ -179,7 +187,7 @@ func tenant(ts *testscript.TestScript, _ bool, _ []string) {
 // cloud is Entra ID and Graph, and a proxy that leads to them. The program's
 // environment names the proxy, and the authority to trust.
 func cloud(ts stage, handler http.HandlerFunc) (environment map[string]string) {
-	certificate := peer(ts, time.Hour, "login.microsoftonline.com", "graph.microsoft.com")
+	certificate := peer(ts, time.Hour, "login.microsoftonline.com", "graph.microsoft.com", "login.microsoftonline.us", "graph.microsoft.us")
 	address := listen(ts, nil, certificate, handler)
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { connect(w, r, address) }))
 	ts.Defer(proxy.Close)
@@ -214,11 +222,16 @@ func connect(w http.ResponseWriter, r *http.Request, address string) {
 }
 
 // tenantAnswer knows one client with one secret, a dedicated application with
-// the sound snapshot's certificate, and another one without.
+// the sound snapshot's certificate, and another one without. In the cloud of the
+// US government there is but one, with another name and no certificate.
 func tenantAnswer(r *http.Request) (status int, body string) {
-	const login = "https://login.microsoftonline.com/contoso.com"
+	login := "https://" + r.Host + "/contoso.com"
 	filter := r.URL.Query().Get("$filter")
-	switch path := r.Host + r.URL.Path; {
+	host, government := strings.CutSuffix(r.Host, ".us")
+	if government {
+		host += ".com"
+	}
+	switch path := host + r.URL.Path; {
 	case path == "login.microsoftonline.com/contoso.com/v2.0/.well-known/openid-configuration":
 		return 200, `{"token_endpoint":"` + login + `/token","authorization_endpoint":"` + login + `/authorize","issuer":"` + login + `/v2.0"}`
 	case path == "login.microsoftonline.com/contoso.com/token" && r.FormValue("client_secret") != "Geheim-Richtig":
@@ -227,6 +240,8 @@ func tenantAnswer(r *http.Request) (status int, body string) {
 		return 200, `{"token_type":"Bearer","expires_in":3599,"access_token":"Geheim-Richtig"}`
 	case r.Header.Get("Authorization") != "Bearer Geheim-Richtig":
 		return 401, ``
+	case path == "graph.microsoft.com/v1.0/applications" && government:
+		return 200, `{"value":[{"id":"2","appId":"b","displayName":"ExchangeServerApp-US"}]}`
 	case path == "graph.microsoft.com/v1.0/applications" && strings.Contains(filter, "'other'"):
 		return 200, `{"value":[{"id":"2","appId":"b","displayName":"other"}]}`
 	case path == "graph.microsoft.com/v1.0/applications":

@@ -52,7 +52,7 @@ func runScripts(t *testing.T, folder string, setup func(*testscript.Env), condit
 			return condition(name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "grow": grow, "publish": publish, "serve": serve, "tenant": tenant, "watch": watch, "ended": ended,
+			"domain": domain, "exits": exits, "grow": grow, "publish": publish, "serve": serve, "tenant": tenant, "watch": watch, "ended": ended,
 		},
 	})
 }

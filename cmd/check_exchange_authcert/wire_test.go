@@ -57,3 +57,35 @@ func TestLocalAuth(t *testing.T) {
 		}
 	}
 }
+
+// TestDirectoryIsCompleted has Active Directory, which holds no certificates, be
+// the source together with what its servers publish: those that concern the
+// policy.
+func TestDirectoryIsCompleted(t *testing.T) {
+	var c cli
+	args := []string{"--ldap", "ldaps://dc01.contoso.com", "-u", "monitor@CONTOSO.COM", "--exclude-server", "ex02*", "--check-published"}
+	if _, err := c.parse(args, func(string) string { return "" }, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	p := program{env: func(string) string { return "Geheim" }, now: time.Now}
+	chosen, err := p.source(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := chosen.(source.Discreet).Source
+	again, err := c.crossChecked(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, once := again.(source.Checked).Source.(source.LDAP); !once {
+		t.Error("its documents are asked for twice")
+	}
+	completed := base.(source.Checked)
+	directory := completed.Source.(source.LDAP)
+	documents := completed.Checks[0].(source.CheckPublished)
+	for name, concerns := range map[string]func(*authcert.Server) bool{"the directory": directory.Concerns, "documents": documents.Concerns} {
+		if !concerns(&authcert.Server{FQDN: "ex01.contoso.com"}) || concerns(&authcert.Server{FQDN: "ex02.contoso.com"}) {
+			t.Errorf("%s: want ex01 to matter and ex02 not", name)
+		}
+	}
+}
