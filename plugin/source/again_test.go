@@ -19,7 +19,7 @@ func TestReadAgain(t *testing.T) {
 	snap.Entra = &authcert.Entra{Application: "ExchangeServerApp-1", KeyCredentials: authcert.List[authcert.KeyCredential]{{Thumbprint: nextPrint}}}
 	entra := Entra{Tenant: tenantID, ClientID: clientID, Login: secretLogin(t, clientSecret), Cloud: Clouds["public"], transport: &http.Transport{DialContext: network{}.dial}}
 	got := checked(t, t.Context(), snap, CheckPublished{dial: network{}.dial}, entra)
-	result := authcert.Judge(got, authcert.DefaultPolicy(), time.Now())
+	result := authcert.Judge(got, authcert.DefaultPolicy(), time.Now().Truncate(time.Second))
 	var found []string
 	for _, finding := range result.Findings {
 		found = append(found, finding.ID)
