@@ -12,6 +12,7 @@ import (
 
 	"check_exchange_authcert/plugin"
 	"check_exchange_authcert/plugin/authcert"
+	"check_exchange_authcert/plugin/source"
 )
 
 const (
@@ -106,7 +107,7 @@ func (c cell) ask(t *testing.T, s plugin.Source, deadline time.Duration) told {
 		o.took = time.Since(begin)
 	}
 	if c.floods() {
-		o.peak = peak(ask)
+		o.peak = source.Peak(ask)
 	} else {
 		ask()
 	}

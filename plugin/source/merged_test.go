@@ -15,8 +15,8 @@ import (
 	"check_exchange_authcert/plugin/authcert"
 )
 
-// ways are those that are asked beside a source.
-type ways struct {
+// peers are who is asked beside a source.
+type peers struct {
 	document    http.HandlerFunc // nil: it is not reached
 	front, back func(net.Conn)   // back nil: filtered
 	tenant      *tenant
@@ -34,31 +34,31 @@ func TestMergedSaved(t *testing.T) {
 	everything := []authcert.FactOrigin{{Fact: "served certificates", Origin: tls}, {Fact: "published metadata", Origin: published}, {Fact: "Entra ID", Origin: graph}}
 	for _, row := range []struct {
 		name    string
-		change  func(*ways)
+		change  func(*peers)
 		status  authcert.Status
 		finding string
 		origins []authcert.FactOrigin // beside the source's
 	}{
-		{"all agree", func(*ways) {}, authcert.OK, "", everything},
-		{"no document", func(w *ways) { w.document = nil }, authcert.OK, "", everything},
-		{"a document that is refused", func(w *ways) { w.document = answers(404, "") }, authcert.OK, "", everything},
-		{"a document without the key", func(w *ways) { w.document = answers(500, "") }, authcert.Critical, "published-error", everything},
-		{"another document", func(w *ways) { w.document = answers(200, metadataDocument(foreign.Certificate[0])) }, authcert.Warning, "published-differs", everything},
-		{"a filtered port", func(w *ways) { w.back = nil }, authcert.OK, "", everything},
-		{"no TLS", func(w *ways) {
+		{"all agree", func(*peers) {}, authcert.OK, "", everything},
+		{"no document", func(w *peers) { w.document = nil }, authcert.OK, "", everything},
+		{"a document that is refused", func(w *peers) { w.document = answers(404, "") }, authcert.OK, "", everything},
+		{"a document without the key", func(w *peers) { w.document = answers(500, "") }, authcert.Critical, "published-error", everything},
+		{"another document", func(w *peers) { w.document = answers(200, metadataDocument(foreign.Certificate[0])) }, authcert.Warning, "published-differs", everything},
+		{"a filtered port", func(w *peers) { w.back = nil }, authcert.OK, "", everything},
+		{"no TLS", func(w *peers) {
 			w.back = func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")); reads(c) }
 		}, authcert.OK, "", everything},
-		{"no certificate bound", func(w *ways) { w.back = hangsUp }, authcert.Critical, "backend-unbound", everything},
-		{"another one bound", func(w *ways) { w.back = serves(foreign) }, authcert.Critical, "backend-unknown", everything},
-		{"another front end", func(w *ways) { w.front = serves(foreign) }, authcert.OK, "", everything},
-		{"no cloud", func(w *ways) {
+		{"no certificate bound", func(w *peers) { w.back = hangsUp }, authcert.Critical, "backend-unbound", everything},
+		{"another one bound", func(w *peers) { w.back = serves(foreign) }, authcert.Critical, "backend-unknown", everything},
+		{"another front end", func(w *peers) { w.front = serves(foreign) }, authcert.OK, "", everything},
+		{"no cloud", func(w *peers) {
 			w.tenant.interfere = func(rw http.ResponseWriter, _ *http.Request, _ int) bool { reply(rw, 403, ""); return true }
 		}, authcert.Unknown, "cloud-unreadable", everything[:2]},
-		{"none in the shared principal", func(w *ways) { w.tenant.shared = "[]" }, authcert.OK, "", everything},
-		{"another one in the cloud", func(w *ways) { w.tenant.shared = trustedOnly(nextPrint) }, authcert.Critical, "cloud-missing-current", everything},
+		{"none in the shared principal", func(w *peers) { w.tenant.shared = "[]" }, authcert.OK, "", everything},
+		{"another one in the cloud", func(w *peers) { w.tenant.shared = trustedOnly(nextPrint) }, authcert.Critical, "cloud-missing-current", everything},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			w := ways{
+			w := peers{
 				document: answers(200, metadataDocument(auth.Certificate[0])), front: serves(own), back: serves(own),
 				tenant: &tenant{shared: trustedOnly(authcert.ThumbprintOf(auth.Certificate[0]))},
 			}
@@ -101,7 +101,7 @@ func soundSource(auth, own tls.Certificate) *authcert.Snapshot {
 }
 
 // ask asks every way.
-func (w ways) ask(t *testing.T, snap *authcert.Snapshot) *authcert.Snapshot {
+func (w peers) ask(t *testing.T, snap *authcert.Snapshot) *authcert.Snapshot {
 	t.Helper()
 	documents, sites := network{}, network{"ex01.contoso.com:443": peerAt(t, w.front), "ex01.contoso.com:444": filtered}
 	if w.document != nil {
