@@ -27,7 +27,7 @@ type crosschecks struct {
 
 // crossChecked adds to a source what the command line wants its facts compared
 // with.
-func (c *cli) crossChecked(base plugin.Source) (plugin.Source, error) {
+func (c *cli) crossChecked(base plugin.Source, login source.ClientLogin) (plugin.Source, error) {
 	policy := c.policy()
 	var checks []source.Check
 	if c.CheckPublished && len(c.Published) == 0 && !c.directoryAlone() {
@@ -41,10 +41,6 @@ func (c *cli) crossChecked(base plugin.Source) (plugin.Source, error) {
 		checks = append(checks, source.CheckTLS{Concerns: policy.Concerns})
 	}
 	if c.Tenant != "" {
-		login, err := c.login()
-		if err != nil {
-			return nil, err
-		}
 		checks = append(checks, source.Entra{Tenant: c.Tenant, ClientID: c.ClientID, Login: login, Cloud: source.Clouds[c.Cloud], Application: c.Application})
 	}
 	if len(checks) == 0 {
@@ -53,9 +49,12 @@ func (c *cli) crossChecked(base plugin.Source) (plugin.Source, error) {
 	return source.Checked{Source: base, Checks: checks}, nil
 }
 
-// login is how the application logs on.
+// login is how the application logs on, if there is a tenant.
 func (c *crosschecks) login() (source.ClientLogin, error) {
-	if c.ClientSecretFile != "" {
+	switch {
+	case c.Tenant == "":
+		return source.ClientLogin{}, nil
+	case c.ClientSecretFile != "":
 		return source.ReadClientSecret(c.ClientSecretFile)
 	}
 	return source.ReadClientCertificate(c.ClientCertificate)

@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -27,6 +29,7 @@ const (
 	exchangeSecret = "Geheim-Exchange&8"
 	wrongSecret    = "Geheim-Falsch=9"
 	clientSecret   = "Geheim-Richtig" // what answerTenant takes, and the token that it gives
+	tenantToken    = "Geheim-Marke&5" // what repeatTenant gives
 )
 
 // parrot is a TLS server that says what it is told; it has the certificate of
@@ -62,21 +65,42 @@ func parrot(t *testing.T) string {
 func telltale(t *testing.T, realm *wsmantest.Realm, options wsmantest.Options) *wsmantest.Host {
 	t.Helper()
 	options.Domain, options.User, options.Password, options.Realm = "CONTOSO", "monitor", hostSecret, realm
-	options.Run = func(c wsmantest.Command) wsmantest.Result {
-		line, _ := io.ReadAll(c.Stdin)
-		text, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(string(line)))
-		said := append(append([]byte("x "), line...), text[max(0, len(text)-120):]...)
-		said = append(said, " "+hostSecret+" "+exchangeSecret...)
-		return wsmantest.Result{Stdout: said, Stderr: said, ExitCode: 1}
+	if options.Run == nil {
+		options.Run = func(c wsmantest.Command) wsmantest.Result {
+			line, _ := io.ReadAll(c.Stdin)
+			text, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(string(line)))
+			said := append(append([]byte("x "), line...), text[max(0, len(text)-120):]...)
+			said = append(said, " "+hostSecret+" "+exchangeSecret...)
+			return wsmantest.Result{Stdout: said, Stderr: said, ExitCode: 1}
+		}
+	}
+	known := options.Cmdlet
+	if known == nil {
+		known = func(c wsmantest.Cmdlet) wsmantest.CmdletResult {
+			return wsmantest.CmdletResult{Output: []string{cmdletObjects[c.Name]}}
+		}
 	}
 	options.Cmdlet = func(c wsmantest.Cmdlet) wsmantest.CmdletResult {
-		if facts, known := cmdletObjects[c.Name]; known {
-			return wsmantest.CmdletResult{Output: []string{facts}}
+		if result := known(c); result.Output[0] != "" {
+			return result
 		}
 		said := `<Obj RefId="0"><ToString>no: ` + hostSecret + `</ToString><MS><Nil N="Exception"/><S N="FullyQualifiedErrorId">x</S><I32 N="ErrorCategory_Category">1</I32></MS></Obj>`
 		return wsmantest.CmdletResult{Errors: []string{said}}
 	}
 	return wsmantest.Start(t, options)
+}
+
+// repeatTenant is a tenant whose applications are named for all that it was
+// told, and that it describes in errors.
+func repeatTenant(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/token"):
+		fmt.Fprintf(w, `{"token_type":"Bearer","expires_in":3599,"access_token":%q}`, tenantToken)
+	case strings.HasSuffix(r.URL.Path, "/applications"):
+		fmt.Fprintf(w, `{"value":[{"id":"1","appId":%[1]q,"displayName":%[1]q},{"id":"2","appId":%[1]q,"displayName":%[1]q}]}`, clientSecret+" "+r.Header.Get("Authorization"))
+	default:
+		answerTenant(w, r)
+	}
 }
 
 // spelt are the forms in which a secret may come out.
@@ -124,7 +148,7 @@ func TestSecrets(t *testing.T) {
 	realm.AddUser("monitor", hostSecret)
 	realm.AddService("HTTP/localhost")
 	keytab, ccache := realm.Keytab(t, "monitor"), realm.CCache(t, "monitor", "krbtgt/CONTOSO.TEST", time.Hour)
-	secrets := map[string]string{"client secret and token": clientSecret, "password": hostSecret, "Exchange's password": exchangeSecret, "wrong password": wrongSecret}
+	secrets := map[string]string{"client secret and token": clientSecret, "password": hostSecret, "Exchange's password": exchangeSecret, "token": tenantToken, "word that all have in common": "Geheim", "wrong password": wrongSecret}
 	for name, path := range map[string]string{"key of the keytab": keytab, "the cache": ccache} {
 		data, err := os.ReadFile(path)
 		if err != nil {
@@ -149,8 +173,19 @@ func TestSecrets(t *testing.T) {
 		}
 		return nil
 	}}
+	certificate := peer(onStage{t}, 1000*24*time.Hour).Certificate[0]
+	objects := exchangeObjects(t, certificate, func(string) string { return "x " + hostSecret })
+	factual := wsmantest.Options{
+		Run: func(c wsmantest.Command) wsmantest.Result {
+			line, _ := io.ReadAll(c.Stdin)
+			return wsmantest.Result{Stdout: answerOf(t, line, collectorFacts(t, "x "+hostSecret+" "+exchangeSecret, certificate))}
+		},
+		Cmdlet: func(c wsmantest.Cmdlet) wsmantest.CmdletResult {
+			return wsmantest.CmdletResult{Output: []string{objects[c.Name]}}
+		},
+	}
 	plain := telltale(t, realm, silent) // who logs on with a key has no password to look for
-	talks, refuses, web := telltale(t, realm, wsmantest.Options{}), telltale(t, realm, faults), telltale(t, realm, secure)
+	talks, states, refuses, web := telltale(t, realm, wsmantest.Options{}), telltale(t, realm, factual), telltale(t, realm, faults), telltale(t, realm, secure)
 	port := func(h *wsmantest.Host) string {
 		_, port, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(h.URL(""), "https://"), "http://"), ":")
 		return port
@@ -174,7 +209,10 @@ func TestSecrets(t *testing.T) {
 		words string // in the answer: it came as far as it should
 	}{
 		{"Exchange answers", at(telltale(t, realm, wsmantest.Options{}), "--via", "exchange", "--credentials", kerberos), nil, "ex01"},
-		{"Entra ID answers", append(entra, right), tenants, "4734C9E5"},
+		{"the collector's facts: it answers", at(states, "--via", "winrm", "--credentials", ntlm, "--exchange-credentials", exchange), nil, "(secret)"},
+		{"Exchange's facts: it answers", at(states, "--via", "exchange", "--credentials", kerberos), nil, "(secret)"},
+		{"Entra ID repeats what it was told, and answers", append(slices.Clone(entra), right), environment(cloud(onStage{t}, repeatTenant)), "(secret)"},
+		{"Entra ID answers", append(slices.Clone(entra), right), tenants, "4734C9E5"},
 		{"Entra ID refuses", append(slices.Clone(entra), bad), tenants, "AADSTS7000215"},
 		{"collector", at(talks, "--via", "winrm", "--credentials", ntlm, "--exchange-credentials", exchange), nil, "(secret)"},
 		{"collector, the account's own", at(talks, "--via", "winrm", "--credentials", kerberos), nil, "(secret)"},

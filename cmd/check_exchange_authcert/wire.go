@@ -29,9 +29,6 @@ func (p program) check(ctx context.Context, c *cli, out *bytes.Buffer) int {
 		at = c.At.Time
 	}
 	chosen, err := p.source(c)
-	if err == nil {
-		chosen, err = c.crossChecked(chosen)
-	}
 	if err != nil {
 		return formByName(c.Output).refuse(out, explain(err))
 	}
@@ -57,7 +54,8 @@ func explain(err error) string {
 	return fmt.Sprintf("%s: %v. %s", problem.Stage, problem, problem.Hint)
 }
 
-// source is where the command line says the facts are.
+// source is where the command line says the facts are, and what it wants them
+// compared with.
 func (p program) source(c *cli) (plugin.Source, error) {
 	account, err := c.account(p.env)
 	if err != nil {
@@ -70,7 +68,14 @@ func (p program) source(c *cli) (plugin.Source, error) {
 	if chosen, err = p.withDirectory(c, chosen, account); err != nil {
 		return nil, err
 	}
-	return source.Discreet{Source: chosen, Accounts: []source.Credentials{account.host, account.exchange}}, nil
+	login, err := c.login()
+	if err != nil {
+		return nil, err
+	}
+	if chosen, err = c.crossChecked(chosen, login); err != nil {
+		return nil, err
+	}
+	return source.Discreet{Source: chosen, Accounts: []source.Credentials{account.host, account.exchange}, Login: login}, nil
 }
 
 // primary is the source that names the servers; nil leaves it to Active

@@ -22,7 +22,7 @@ func TestExcludedIsNotAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checked, err := c.crossChecked(way.Source)
+	checked, err := c.crossChecked(way.Source, source.ClientLogin{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,111 +1,135 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"net/url"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf16"
 
 	"check_exchange_authcert/plugin/authcert"
 )
 
-// Discreet is a source that repeats no password. Some ways hand one to the
-// other side, to the collector or in a logon, and what that side says when
-// something goes wrong is quoted: it may say what it was told.
+// Discreet is a source that repeats no secret. Some ways hand one to the other
+// side, to the collector or in a logon, and what that side says is quoted: in
+// what went wrong, and in every fact that is a text.
 type Discreet struct {
 	Source   Source
 	Accounts []Credentials
+	Login    ClientLogin
 }
 
-// Snapshot takes the passwords out of the source's words on what it could not
-// read.
+// Snapshot takes the secrets out of the source's words.
 func (d Discreet) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 	snap, err := d.Source.Snapshot(ctx)
-	var forms []string
+	secrets := []string{d.Login.secret()}
 	for _, account := range d.Accounts {
-		forms = append(forms, spellings(account.password)...)
+		secrets = append(secrets, account.password)
 	}
+	forms := spellings(secrets...)
 	if len(forms) == 0 {
 		return snap, err
 	}
 	var problem *authcert.Problem
 	if errors.As(err, &problem) {
 		told := *problem
-		hideIn(&told, forms)
+		hideIn(reflect.ValueOf(&told), forms)
 		return nil, &told
 	}
 	if err != nil {
 		return nil, errors.New(hidden(err.Error(), forms))
 	}
-	for i := range snap.Errors {
-		hideIn(&snap.Errors[i], forms)
-	}
-	for i, text := range snap.Origin.Tried {
-		snap.Origin.Tried[i] = hidden(text, forms)
-	}
-	for i := range snap.Servers {
-		hideInServer(&snap.Servers[i], forms)
-	}
+	hideIn(reflect.ValueOf(snap), forms)
 	return snap, nil
 }
 
-func hideInServer(s *authcert.Server, forms []string) {
-	hideIn(s.Error, forms)
-	for i := range s.Served {
-		hideIn(s.Served[i].Error, forms)
-	}
-	if s.Published != nil {
-		hideIn(s.Published.Error, forms)
+// hideIn takes secrets out of every text that a value holds. Bytes of a
+// certificate and what stands for one are no text.
+func hideIn(v reflect.Value, forms []string) {
+	switch {
+	case v.Type() == reflect.TypeFor[authcert.DER](), v.Type() == reflect.TypeFor[authcert.Thumbprint](), v.Type() == reflect.TypeFor[authcert.Instant]():
+	case v.Kind() == reflect.String:
+		v.SetString(hidden(v.String(), forms))
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		hideIn(v.Elem(), forms)
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			hideIn(v.Index(i), forms)
+		}
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			hideIn(v.Field(i), forms)
+		}
 	}
 }
 
-func hideIn(p *authcert.Problem, forms []string) {
-	if p != nil {
-		p.Stage, p.Message = hidden(p.Stage, forms), hidden(p.Message, forms)
-	}
-}
-
-// shortest is the length of a password, or of its beginning, from which on it
-// is looked for: a shorter one would take ordinary words apart.
+// shortest is the length of a secret, or of its beginning, from which on it is
+// looked for: a shorter one would take ordinary words apart.
 const shortest = 4
 
-// hidden takes passwords out of a text, also what is left of one where a part of
-// the text was cut.
+// instead stands in the place of a secret.
+const instead = "(secret)"
+
+// hidden takes secrets out of a text, also what is left of one where the text
+// was cut: that ends in an ellipsis, or is quoted.
 func hidden(text string, forms []string) string {
-	const instead = "(secret)"
 	for _, form := range forms {
-		parts := strings.Split(strings.ReplaceAll(text, form, instead), "…")
-		for i := range parts[:len(parts)-1] {
-			for size := len(form) - 1; size >= shortest; size-- {
-				if kept, found := strings.CutSuffix(parts[i], form[:size]); found {
-					parts[i] = kept + instead
-					break
-				}
+		text = strings.ReplaceAll(text, form, instead)
+		for _, end := range []string{"…", `"`} {
+			if strings.Contains(text, end) {
+				text = hiddenBefore(end, text, form)
 			}
 		}
-		text = strings.Join(parts, "…")
 	}
 	return text
 }
 
-// spellings are the forms in which a password travels: as it is and as one
-// line, in an URL, in base64 wherever it stands in there, and in hex; in UTF-8
-// and in UTF-16.
-func spellings(password string) []string {
-	if len(password) < shortest {
-		return nil
+// hiddenBefore takes out what a secret begins with where a part of the text ends.
+func hiddenBefore(end, text, form string) string {
+	parts := strings.Split(text, end)
+	for i := range parts[:len(parts)-1] {
+		for size := len(form) - 1; size >= shortest; size-- {
+			if kept, found := strings.CutSuffix(parts[i], form[:size]); found {
+				parts[i] = kept + instead
+				break
+			}
+		}
 	}
-	forms := []string{password, strings.Join(strings.Fields(password), " "), url.QueryEscape(password), url.PathEscape(password)}
+	return strings.Join(parts, end)
+}
+
+// spellings are the forms in which secrets travel, the longest first: one may
+// begin another.
+func spellings(secrets ...string) []string {
+	var forms []string
+	for _, secret := range secrets {
+		if len(secret) >= shortest {
+			forms = append(forms, spelt(secret)...)
+		}
+	}
+	forms = slices.DeleteFunc(forms, func(form string) bool { return len(form) < shortest })
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	return slices.Compact(forms)
+}
+
+// spelt are the forms of one secret: as it is, as one line and in quotes, in an
+// URL, in base64 wherever it stands in there, and in hex; in UTF-8 and in
+// UTF-16.
+func spelt(secret string) []string {
+	quoted := strconv.Quote(secret)
+	forms := []string{secret, strings.Join(strings.Fields(secret), " "), quoted[1 : len(quoted)-1], url.QueryEscape(secret), url.PathEscape(secret)}
 	wide := []byte{}
-	for _, unit := range utf16.Encode([]rune(password)) {
+	for _, unit := range utf16.Encode([]rune(secret)) {
 		wide = binary.LittleEndian.AppendUint16(wide, unit)
 	}
-	for _, data := range [][]byte{[]byte(password), wide} {
+	for _, data := range [][]byte{[]byte(secret), wide} {
 		digits := hex.EncodeToString(data)
 		forms = append(forms, digits, strings.ToUpper(digits))
 		for before := range 3 {
@@ -115,5 +139,5 @@ func spellings(password string) []string {
 			forms = append(forms, text, strings.NewReplacer("+", "-", "/", "_").Replace(text))
 		}
 	}
-	return slices.DeleteFunc(forms, func(form string) bool { return len(form) < shortest })
+	return forms
 }

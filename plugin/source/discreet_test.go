@@ -38,6 +38,8 @@ func TestDiscreet(t *testing.T) {
 		"UTF-16 in hex":               hex.EncodeToString([]byte(strings.ReplaceAll(wide, "ü", "\xfc"))),
 		"cut off":                     password[:len(password)-3] + "…",
 		"cut off in the middle":       "x " + password[:len(password)-3] + "…; before that: y",
+		"in quotes":                   fmt.Sprintf("%q", password),
+		"cut off in quotes":           fmt.Sprintf("%q", password[:len(password)-8]),
 	} {
 		t.Run(name, func(t *testing.T) {
 			problem := func() *authcert.Problem {
@@ -70,5 +72,37 @@ func TestDiscreet(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDiscreetFacts has a host repeat a password in facts. What is no text
+// stays as it is, and so does what a short password is part of.
+func TestDiscreetFacts(t *testing.T) {
+	const hostPassword = "Geheim-0123456789"
+	facts := func(said string) *authcert.Snapshot {
+		return &authcert.Snapshot{
+			Origin:     authcert.Origin{Kind: said, Host: said, Via: said},
+			AuthConfig: &authcert.AuthConfig{CurrentCertificateThumbprint: currentPrint, Realm: said, OriginatingServer: "dc " + said, Origin: &authcert.Origin{Host: said}},
+			Servers: authcert.List[authcert.Server]{{FQDN: said + ".contoso.com", Role: "mailbox", Site: said, Certificates: authcert.List[authcert.Certificate]{
+				{RawData: authcert.DER("DER of " + hostPassword), FriendlyName: said, Services: authcert.Services{"IIS", said}},
+			}}},
+			Entra:  &authcert.Entra{Application: said},
+			Errors: authcert.List[authcert.Problem]{{Reason: authcert.Reason(said), Hint: said}},
+		}
+	}
+	d := Discreet{Accounts: []Credentials{NewCredentials("x", "", hostPassword), NewCredentials("y", "", "mai")}, Login: secretLogin(t, "Geheim-Client"), Source: said{snap: facts(hostPassword)}}
+	got, err := d.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(facts("(secret)"), got); diff != "" {
+		t.Errorf("facts (-want +got):\n%s", diff)
+	}
+	d.Source = said{snap: facts("Geheim-Client")}
+	if got, err = d.Snapshot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(facts("(secret)"), got); diff != "" {
+		t.Errorf("facts with the client secret (-want +got):\n%s", diff)
 	}
 }

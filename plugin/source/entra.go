@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"time"
 
@@ -70,7 +71,11 @@ func (e Entra) read(ctx context.Context) (*authcert.Entra, *authcert.Problem) {
 	for try := 1; ; try++ {
 		token, throttled, problem := e.token(ctx, client)
 		if problem == nil {
-			return graph{client: client, base: e.Cloud.graph + "/v1.0", token: token}.trusted(ctx, e.Application, e.assumed)
+			found, problem := graph{client: client, base: e.Cloud.graph + "/v1.0", token: token}.trusted(ctx, e.Application, e.assumed)
+			for _, said := range []any{found, problem} { // names of applications are quoted
+				hideIn(reflect.ValueOf(said), spellings(token))
+			}
+			return found, problem
 		}
 		if throttled == nil || !waitTurn(ctx, throttled, try) {
 			return nil, problem

@@ -15,6 +15,14 @@ import (
 // secret when printed.
 type ClientLogin struct {
 	credential func() confidential.Credential
+	text       func() string // the client secret; nil where there is none
+}
+
+func (l ClientLogin) secret() string {
+	if l.text == nil {
+		return ""
+	}
+	return l.text()
 }
 
 // ReadClientSecret reads a file that holds a client secret and nothing else. A
@@ -32,7 +40,9 @@ func ReadClientSecret(path string) (ClientLogin, error) {
 	if err != nil {
 		return ClientLogin{}, loginFile(path, err, "The file holds the client secret's value on one line, and has mode 0600")
 	}
-	return newLogin(confidential.NewCredFromSecret(secret))
+	login, err := newLogin(confidential.NewCredFromSecret(secret))
+	login.text = func() string { return secret }
+	return login, err
 }
 
 // ReadClientCertificate reads a file with a certificate and its private RSA key,
@@ -56,7 +66,7 @@ func ReadClientCertificate(path string) (ClientLogin, error) {
 }
 
 func newLogin(credential confidential.Credential, err error) (ClientLogin, error) {
-	return ClientLogin{func() confidential.Credential { return credential }}, err
+	return ClientLogin{credential: func() confidential.Credential { return credential }}, err
 }
 
 func loginFile(path string, err error, hint string) *authcert.Problem {
