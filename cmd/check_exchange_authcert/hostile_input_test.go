@@ -1,15 +1,19 @@
 package main
 
 import (
-	"encoding/base64"
 	"encoding/json"
-	"encoding/xml"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"check_exchange_authcert/plugin"
 	"check_exchange_authcert/plugin/authcert"
+	"check_exchange_authcert/plugin/source"
 )
 
 // rawTexts are the hostile texts themselves, cut to what an argument holds.
@@ -68,27 +72,59 @@ func TestHostileArguments(t *testing.T) {
 	}
 }
 
-// TestHostileExports has the texts arrive in what PowerShell serializes.
-func TestHostileExports(t *testing.T) {
-	for _, text := range rawTexts(t) {
-		var b strings.Builder
-		if err := xml.EscapeText(&b, []byte(text)); err != nil {
+// exported is the folder that Export-Clixml leaves of an organization, with a
+// text in a property, or in all.
+func exported(t *testing.T, certificate []byte, property, text string) string {
+	t.Helper()
+	said := map[string]string{"Fqdn": "ex01", "PSComputerName": "ex01", "ServerRole": "Mailbox", "Services": "IIS", "HasPrivateKey": "true", "KeyProvider": "csp", "Name": "ex01"}
+	objects := exchangeObjects(t, certificate, func(name string) string {
+		if dated := strings.HasSuffix(name, "Date") || strings.HasSuffix(name, "UTC"); name == property || property == "" && !dated {
+			return text
+		}
+		return said[name]
+	})
+	folder := t.TempDir()
+	for cmdlet, object := range objects {
+		path := filepath.Join(folder, strings.TrimPrefix(cmdlet, "Get-")+".xml")
+		if err := errors.Join(os.WriteFile(path, []byte(clixmlRoot+object+"</Objs>"), 0o600), os.Chtimes(path, start, start)); err != nil {
 			t.Fatal(err)
 		}
-		texts := map[string]string{}
-		for _, field := range []string{"Name", "Fqdn", "AdminDisplayVersion", "Site", "ServiceName", "Realm", "FriendlyName", "OriginatingServer"} {
-			texts[field] = `<S N="` + field + `">` + b.String() + `</S>`
+	}
+	return folder
+}
+
+// TestHostileExports has the texts arrive in what PowerShell serializes, in
+// each property and in all at once.
+func TestHostileExports(t *testing.T) {
+	certificate := named(t, "x")
+	read := func(property, text string) (authcert.Result, map[string]string) {
+		folder := source.File{Path: exported(t, certificate, property, text)}
+		if snap, err := folder.Snapshot(t.Context()); err != nil || property == "" && snap.AuthConfig.Realm != text {
+			t.Fatalf("%q did not arrive: %v", text, err)
 		}
-		write := func(folder, name string, properties ...string) {
-			document := `<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><Obj RefId="0"><Props>` + strings.Join(properties, "") + `</Props></Obj></Objs>`
-			if err := os.WriteFile(filepath.Join(folder, name), []byte(document), 0o600); err != nil {
-				t.Fatal(err)
+		return inEveryForm(t, plugin.Check(t.Context(), folder, authcert.DefaultPolicy(), start))
+	}
+	properties := []string{""}
+	exchangeObjects(t, nil, func(property string) string {
+		properties = append(properties, property)
+		return ""
+	})
+	for _, property := range properties {
+		want, wanted := read(property, "harmless")
+		for _, text := range rawTexts(t) {
+			got, all := read(property, "x"+text)
+			at := fmt.Sprintf("%s = %.40q", property, text)
+			if diff := cmp.Diff(found(want), found(got)); diff != "" {
+				t.Errorf("%s: verdict (-harmless +hostile):\n%s", at, diff)
+			}
+			for form, output := range all {
+				if problem := outOfShape(form, output, got); problem != "" {
+					t.Errorf("%s: %s: %s:\n%.500s", at, form, problem, output)
+				}
+				if diff := cmp.Diff(skeleton(form, wanted[form]), skeleton(form, output)); diff != "" {
+					t.Errorf("%s: %s (-harmless +hostile):\n%s", at, form, diff)
+				}
 			}
 		}
-		folder := t.TempDir()
-		write(folder, "AuthConfig.xml", `<S N="CurrentCertificateThumbprint">4734C9E57577F5493BBEAAF745E40F9FCD08E5C1</S>`, texts["ServiceName"], texts["Realm"], texts["OriginatingServer"])
-		write(folder, "ExchangeServer.xml", texts["Name"], texts["Fqdn"], texts["AdminDisplayVersion"], texts["Site"], `<S N="ServerRole">Mailbox</S>`)
-		write(folder, "ExchangeCertificate.xml", texts["FriendlyName"], `<BA N="RawData">`+base64.StdEncoding.EncodeToString([]byte(text))+`</BA>`)
-		wellShaped(t, text[:min(40, len(text))], "--snapshot", folder, "-vv")
 	}
 }

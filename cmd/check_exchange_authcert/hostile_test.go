@@ -169,12 +169,17 @@ func answers(t *testing.T, tree any, text string) (authcert.Result, map[string]s
 		t.Fatal(err)
 	}
 	snap, err := authcert.DecodeSnapshot(bytes.ReplaceAll(data, []byte(mark), []byte(text)))
-	result := authcert.Failed(&authcert.Problem{Stage: "reading the snapshot", Reason: authcert.Malformed, Message: fmt.Sprint(err)}, authcert.At(start))
-	if err == nil {
-		result = authcert.Judge(snap, authcert.DefaultPolicy(), start)
+	if err != nil {
+		return inEveryForm(t, authcert.Failed(&authcert.Problem{Stage: "reading the snapshot", Reason: authcert.Malformed, Message: err.Error()}, authcert.At(start)))
 	}
+	return inEveryForm(t, authcert.Judge(snap, authcert.DefaultPolicy(), start))
+}
+
+// inEveryForm is a result in all forms.
+func inEveryForm(t *testing.T, result authcert.Result) (authcert.Result, map[string]string) {
+	t.Helper()
 	result.Metrics = append(result.Metrics, authcert.Metric{Name: "time", Value: 0.5, Unit: "s"})
-	written := map[string]string{}
+	all := map[string]string{}
 	for _, form := range forms {
 		for verbosity := range 3 {
 			if verbosity > 0 && form.name != "nagios" {
@@ -184,10 +189,10 @@ func answers(t *testing.T, tree any, text string) (authcert.Result, map[string]s
 			if err := form.write(&out, result, verbosity); err != nil {
 				t.Fatal(err)
 			}
-			written[form.name+strings.Repeat("v", verbosity)] = out.String()
+			all[form.name+strings.Repeat("v", verbosity)] = out.String()
 		}
 	}
-	return result, written
+	return result, all
 }
 
 // found is what a verdict consists of, without its words.
