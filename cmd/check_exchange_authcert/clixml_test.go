@@ -76,6 +76,9 @@ func list(elements ...string) string {
 	return `<Obj RefId="0"><LST>` + strings.Join(elements, "") + `</LST></Obj>`
 }
 
+// today is when facts are read that go with certificates of today.
+var today = time.Now().UTC().Truncate(time.Second)
+
 // collectorFacts is what the collector says of an organization of one server that has
 // this certificate, with a text wherever one may stand.
 func collectorFacts(t testing.TB, said string, certificate []byte) string {
@@ -83,7 +86,7 @@ func collectorFacts(t testing.TB, said string, certificate []byte) string {
 	text := "<S>" + inCLIXML(t, said) + "</S>"
 	raw := "<BA>" + base64.StdEncoding.EncodeToString(certificate) + "</BA>"
 	problem := dictionary("stage", text, "reason", text, "message", text)
-	return dictionary("schema", "<I32>1</I32>", "takenAt", "<DT>"+time.Now().UTC().Format(time.RFC3339)+"</DT>",
+	return dictionary("schema", "<I32>1</I32>", "takenAt", "<DT>"+today.Format(time.RFC3339)+"</DT>",
 		"origin", dictionary("kind", text, "host", text, "via", text),
 		"authConfig", dictionary("currentCertificateThumbprint", "<S>"+string(authcert.ThumbprintOf(certificate))+"</S>",
 			"nextCertificateEffectiveDate", text, "serviceName", text, "realm", text, "originatingServer", text),

@@ -114,6 +114,8 @@ type Fault struct {
 	Code    uint32
 	Subcode string // with prefix, as w:TimedOut
 	Reason  string
+	Message string // Reason when empty
+	Machine string // localhost when empty
 }
 
 // Stats count what has happened, and what is open.

@@ -49,8 +49,8 @@ const (
 const powerShellResource = "http://schemas.microsoft.com/powershell/"
 
 var (
-	faultNoResource = Fault{2150858811, "wsa:DestinationUnreachable", "The resource URI was not found in the WS-Management catalog."}
-	faultCreation   = Fault{2150858843, "w:InvalidParameter", "creationXml or the OptionSet is wrong."}
+	faultNoResource = Fault{Code: 2150858811, Subcode: "wsa:DestinationUnreachable", Reason: "The resource URI was not found in the WS-Management catalog."}
+	faultCreation   = Fault{Code: 2150858843, Subcode: "w:InvalidParameter", Reason: "creationXml or the OptionSet is wrong."}
 )
 
 // remote is a shell with a runspace pool in it.

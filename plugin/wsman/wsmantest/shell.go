@@ -20,9 +20,9 @@ const (
 
 // The faults of Windows that the host makes by itself.
 var (
-	faultTimeout     = Fault{2150858793, "w:TimedOut", "The WS-Management service cannot complete the operation within the time specified in OperationTimeout."}
-	faultNoShell     = Fault{2150858843, "w:InvalidSelectors", "The request for the Windows Remote Shell failed because the shell was not found on the server."}
-	faultUnsupported = Fault{2150858817, "wsa:ActionNotSupported", "The action is not supported."}
+	faultTimeout     = Fault{Code: 2150858793, Subcode: "w:TimedOut", Reason: "The WS-Management service cannot complete the operation within the time specified in OperationTimeout."}
+	faultNoShell     = Fault{Code: 2150858843, Subcode: "w:InvalidSelectors", Reason: "The request for the Windows Remote Shell failed because the shell was not found on the server."}
+	faultUnsupported = Fault{Code: 2150858817, Subcode: "wsa:ActionNotSupported", Reason: "The action is not supported."}
 )
 
 // envelope is what the host reads of a request.
@@ -252,13 +252,13 @@ func (h *Host) command(s *shell, q *envelope) []byte {
 func (c *command) send(q *envelope) ([]byte, *Fault) {
 	select {
 	case <-c.finished:
-		return nil, &Fault{2147942509, "w:InternalError", "The pipe has been ended."}
+		return nil, &Fault{Code: 2147942509, Subcode: "w:InternalError", Reason: "The pipe has been ended."}
 	default:
 	}
 	for _, stream := range q.Body.Streams {
 		data, err := base64.StdEncoding.DecodeString(stream.Data)
 		if err != nil {
-			return nil, &Fault{2150858853, "w:EncodingLimit", "The stream is not base64."}
+			return nil, &Fault{Code: 2150858853, Subcode: "w:EncodingLimit", Reason: "The stream is not base64."}
 		}
 		c.input <- data
 		if strings.EqualFold(stream.End, "true") {

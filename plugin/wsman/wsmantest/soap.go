@@ -2,6 +2,7 @@ package wsmantest
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/xml"
 	"fmt"
@@ -22,8 +23,8 @@ func soap(action, relates, body string) []byte {
 func faultEnvelope(f Fault) []byte {
 	return soap("http://schemas.dmtf.org/wbem/wsman/1/wsman/fault", "", fmt.Sprintf(
 		`<s:Fault><s:Code><s:Value>s:Receiver</s:Value><s:Subcode><s:Value>%s</s:Value></s:Subcode></s:Code><s:Reason><s:Text xml:lang="">%s</s:Text></s:Reason>`+
-			`<s:Detail><f:WSManFault xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault" Code="%d" Machine="localhost"><f:Message>%s</f:Message></f:WSManFault></s:Detail></s:Fault>`,
-		f.Subcode, escaped(f.Reason), f.Code, escaped(f.Reason)))
+			`<s:Detail><f:WSManFault xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault" Code="%d" Machine="%s"><f:Message>%s</f:Message></f:WSManFault></s:Detail></s:Fault>`,
+		f.Subcode, escaped(f.Reason), f.Code, escaped(cmp.Or(f.Machine, "localhost")), escaped(cmp.Or(f.Message, f.Reason))))
 }
 
 func escaped(text string) string {
