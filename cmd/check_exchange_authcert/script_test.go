@@ -64,6 +64,7 @@ func exits(ts *testscript.TestScript, negated bool, args []string) {
 		ts.Fatalf("usage: exits code command [args]")
 	}
 	err := ts.Exec(args[1], args[2:]...)
+	ts.Check(keep(ts.MkAbs("."), args, ts.ReadFile("stdout")))
 	got := "0"
 	if err != nil {
 		got = strings.TrimPrefix(err.Error(), "exit status ")
@@ -93,6 +94,9 @@ func call(t *testing.T, stdin io.Reader, args ...string) (code int, output strin
 	var out bytes.Buffer
 	p := program{args: args, stdin: stdin, stdout: &out, env: func(string) string { return "" }, now: func() time.Time { return start }}
 	code = p.run(context.Background())
+	if err := keep("", args, out.String()); err != nil {
+		t.Fatal(err)
+	}
 	return code, out.String()
 }
 

@@ -242,6 +242,9 @@ func TestSecrets(t *testing.T) {
 			command.Env = append(append(os.Environ(), "TMPDIR="+temporary), row.env...)
 			command.Stdout, command.Stderr = &stdout, &stderr
 			_ = command.Run() // the exit code is the form's
+			if err := keep("", command.Args, stdout.String(), stderr.String()); err != nil {
+				t.Fatal(err)
+			}
 			if !strings.Contains(stdout.String(), row.words) || stderr.Len() > 0 {
 				t.Errorf("%s %v: standard error %q, output without %q:\n%s", row.name, form, stderr.String(), row.words, stdout.String())
 			}

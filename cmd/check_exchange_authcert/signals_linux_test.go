@@ -44,6 +44,9 @@ func launch(t testing.TB, call invocation, through ...string) *process {
 	t.Cleanup(func() {
 		_ = p.Process.Kill() // has ended but in a test that failed
 		<-p.ended
+		if err := keep("", call.args, p.stdout.String(), p.stderr.String()); err != nil {
+			t.Error(err)
+		}
 	})
 	go func() {
 		defer close(p.ended)
