@@ -20,20 +20,20 @@ import (
 // cannot hold and an underscore before an x as _xHHHH_.
 func inCLIXML(t testing.TB, text string) string {
 	t.Helper()
-	var b strings.Builder
+	var units, escaped strings.Builder
 	for i, r := range text {
-		switch {
-		case unicode.IsControl(r), r > 0xffff, r == 0xfffe, r == 0xffff, strings.HasPrefix(text[i:], "_x"):
-			for _, unit := range utf16.Encode([]rune{r}) {
-				fmt.Fprintf(&b, "_x%04X_", unit)
-			}
-		default:
-			if err := xml.EscapeText(&b, []byte(string(r))); err != nil {
-				t.Fatal(err)
-			}
+		if !unicode.IsControl(r) && r < 0xfffe && !strings.HasPrefix(text[i:], "_x") {
+			units.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&units, "_x%04X_", unit)
 		}
 	}
-	return b.String()
+	if err := xml.EscapeText(&escaped, []byte(units.String())); err != nil {
+		t.Fatal(err)
+	}
+	return escaped.String()
 }
 
 const clixmlRoot = `<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">`

@@ -12,14 +12,12 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
-	"github.com/google/go-cmp/cmp"
 
 	"check_exchange_authcert/plugin"
 	"check_exchange_authcert/plugin/authcert"
@@ -222,7 +220,7 @@ func TestHostilePeers(t *testing.T) {
 			for _, text := range rawTexts(t) {
 				said.Store("arrived " + text)
 				got, written := asked(t, call)
-				compareAnswers(t, text, want, got, wanted, written)
+				compareAnswers(t, fmt.Sprintf("%.40q", text), want, got, wanted, written)
 				if arrived := strings.Contains(written["nagiosvv"], "arrived"); arrived == row.silent {
 					t.Errorf("%.40q arrived: %t in\n%s", text, arrived, written["nagiosvv"])
 				}
@@ -246,30 +244,4 @@ func asked(t *testing.T, call invocation) (authcert.Result, map[string]string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	return inEveryForm(t, plugin.Check(ctx, chosen, c.policy(), today))
-}
-
-// quotedText is what stands in a remedy between single quotes, doubled ones
-// included.
-var quotedText = regexp.MustCompile(`('[^']*')+`)
-
-// compareAnswers looks for all that a hostile text may change but words.
-func compareAnswers(t *testing.T, text string, want, got authcert.Result, wanted, written map[string]string) {
-	t.Helper()
-	if diff := cmp.Diff(found(want), found(got)); diff != "" {
-		t.Errorf("%.40q: verdict (-harmless +hostile):\n%s", text, diff)
-		return
-	}
-	for i := range got.Findings {
-		if diff := cmp.Diff(quotedText.ReplaceAllString(want.Findings[i].Remedy, "''"), quotedText.ReplaceAllString(got.Findings[i].Remedy, "''")); diff != "" {
-			t.Errorf("%.40q: %s is to be remedied by (-harmless +hostile):\n%s", text, got.Findings[i].ID, diff)
-		}
-	}
-	for form, output := range written {
-		if problem := outOfShape(form, output, got); problem != "" {
-			t.Errorf("%.40q: %s: %s:\n%.500s", text, form, problem, output)
-		}
-		if diff := cmp.Diff(skeleton(form, wanted[form]), skeleton(form, output)); diff != "" {
-			t.Errorf("%.40q: %s (-harmless +hostile):\n%s", text, form, diff)
-		}
-	}
 }

@@ -82,9 +82,13 @@ func TestHostileTenants(t *testing.T) {
 				return result, written
 			}
 			want, wanted := ask("arrived harmless")
-			for _, text := range rawTexts(t) {
+			texts := rawTexts(t)
+			if row.silent || testing.Short() {
+				texts = texts[len(texts)-1:] // all in one
+			}
+			for _, text := range texts {
 				got, written := ask("arrived " + text)
-				compareAnswers(t, text, want, got, wanted, written)
+				compareAnswers(t, fmt.Sprintf("%.40q", text), want, got, wanted, written)
 			}
 		})
 	}

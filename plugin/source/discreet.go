@@ -83,7 +83,7 @@ func hidden(text string, forms []string) string {
 	for _, form := range forms {
 		text = strings.ReplaceAll(text, form, instead)
 		for _, end := range []string{"…", `"`} {
-			if strings.Contains(text, end) {
+			if strings.Contains(text, form[:shortest]) && strings.Contains(text, end) {
 				text = hiddenBefore(end, text, form)
 			}
 		}
