@@ -217,7 +217,11 @@ func TestHostilePeers(t *testing.T) {
 			call := row.peer(t, func() string { return said.Load().(string) })
 			said.Store("arrived harmless")
 			want, wanted := asked(t, call)
-			for _, text := range rawTexts(t) {
+			texts := rawTexts(t)
+			if row.silent || testing.Short() {
+				texts = texts[len(texts)-1:] // all in one
+			}
+			for _, text := range texts {
 				said.Store("arrived " + text)
 				got, written := asked(t, call)
 				compareAnswers(t, fmt.Sprintf("%.40q", text), want, got, wanted, written)
