@@ -73,7 +73,7 @@ func TestDirectoryIsCompleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	base := chosen.(source.Discreet).Source
-	again, err := c.crossChecked(base)
+	again, err := c.crossChecked(base, source.ClientLogin{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,46 +33,54 @@ func (d Discreet) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 	for _, account := range d.Accounts {
 		secrets = append(secrets, account.password)
 	}
-	forms := spellings(secrets...)
+	forms := spellings(shortest, secrets...)
 	if len(forms) == 0 {
 		return snap, err
 	}
 	var problem *authcert.Problem
 	if errors.As(err, &problem) {
 		told := *problem
-		hideIn(reflect.ValueOf(&told), forms)
+		hideIn(reflect.ValueOf(&told), forms, forms)
 		return nil, &told
 	}
 	if err != nil {
 		return nil, errors.New(hidden(err.Error(), forms))
 	}
-	hideIn(reflect.ValueOf(snap), forms)
+	hideIn(reflect.ValueOf(snap), spellings(shortestInNames, secrets...), forms)
 	return snap, nil
 }
 
-// hideIn takes secrets out of every text that a value holds. Bytes of a
-// certificate and what stands for one are no text.
-func hideIn(v reflect.Value, forms []string) {
+// hideIn takes secrets out of every text that a value holds, more of them in
+// problems. Bytes of a certificate and what stands for one are no text.
+func hideIn(v reflect.Value, forms, inProblems []string) {
 	switch {
 	case v.Type() == reflect.TypeFor[authcert.DER](), v.Type() == reflect.TypeFor[authcert.Thumbprint](), v.Type() == reflect.TypeFor[authcert.Instant]():
 	case v.Kind() == reflect.String:
 		v.SetString(hidden(v.String(), forms))
 	case v.Kind() == reflect.Pointer && !v.IsNil():
-		hideIn(v.Elem(), forms)
+		hideIn(v.Elem(), forms, inProblems)
 	case v.Kind() == reflect.Slice:
 		for i := range v.Len() {
-			hideIn(v.Index(i), forms)
+			hideIn(v.Index(i), forms, inProblems)
 		}
 	case v.Kind() == reflect.Struct:
+		if v.Type() == reflect.TypeFor[authcert.Problem]() {
+			forms = inProblems
+		}
 		for i := range v.NumField() {
-			hideIn(v.Field(i), forms)
+			hideIn(v.Field(i), forms, inProblems)
 		}
 	}
 }
 
 // shortest is the length of a secret, or of its beginning, from which on it is
-// looked for: a shorter one would take ordinary words apart.
-const shortest = 4
+// looked for: a shorter one would take ordinary words apart. In names, which
+// have no other words around them, one that is a part of a name would be given
+// away by what is left.
+const (
+	shortest        = 4
+	shortestInNames = 8
+)
 
 // instead stands in the place of a secret.
 const instead = "(secret)"
@@ -105,12 +113,12 @@ func hiddenBefore(end, text, form string) string {
 	return strings.Join(parts, end)
 }
 
-// spellings are the forms in which secrets travel, the longest first: one may
-// begin another.
-func spellings(secrets ...string) []string {
+// spellings are the forms in which secrets of a least length travel, the longest
+// first: one may begin another.
+func spellings(least int, secrets ...string) []string {
 	var forms []string
 	for _, secret := range secrets {
-		if len(secret) >= shortest {
+		if len(secret) >= least {
 			forms = append(forms, spelt(secret)...)
 		}
 	}

@@ -90,7 +90,7 @@ func TestDiscreetFacts(t *testing.T) {
 			Errors: authcert.List[authcert.Problem]{{Reason: authcert.Reason(said), Hint: said}},
 		}
 	}
-	d := Discreet{Accounts: []Credentials{NewCredentials("x", "", hostPassword), NewCredentials("y", "", "mai")}, Login: secretLogin(t, "Geheim-Client"), Source: said{snap: facts(hostPassword)}}
+	d := Discreet{Accounts: []Credentials{NewCredentials("x", "", hostPassword), NewCredentials("y", "", "mailbox")}, Login: secretLogin(t, "Geheim-Client"), Source: said{snap: facts(hostPassword)}}
 	got, err := d.Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)

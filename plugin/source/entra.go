@@ -73,7 +73,7 @@ func (e Entra) read(ctx context.Context) (*authcert.Entra, *authcert.Problem) {
 		if problem == nil {
 			found, problem := graph{client: client, base: e.Cloud.graph + "/v1.0", token: token}.trusted(ctx, e.Application, e.assumed)
 			for _, said := range []any{found, problem} { // names of applications are quoted
-				hideIn(reflect.ValueOf(said), spellings(token))
+				hideIn(reflect.ValueOf(said), spellings(shortest, token), spellings(shortest, token))
 			}
 			return found, problem
 		}

@@ -84,7 +84,7 @@ func TestPowerShellIsToldInPrivate(t *testing.T) {
 		t.Errorf("standard input holds no password: %v", err)
 	}
 	for _, name := range []string{"argv", "env", "error"} {
-		for _, form := range spellings(testPassword) {
+		for _, form := range spellings(shortest, testPassword) {
 			if strings.Contains(told[name], form) {
 				t.Errorf("%s shows the password", name)
 			}
