@@ -3,8 +3,6 @@ package source
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"strings"
@@ -172,67 +170,4 @@ func (d *directory) close() {
 	}
 	d.wire.Close()
 	d.stop()
-}
-
-// ldapWire is the connection under LDAP messages: it counts what comes in, and
-// carries SASL's layer once there is one.
-type ldapWire struct {
-	net.Conn
-	left   int64        // bytes that may still come in
-	logon  *wsman.Logon // not nil: messages are sealed
-	opened []byte       // unsealed and not yet read
-	failed error        // why reading ended, where that was decided here
-	sent   int64        // message identifiers so far
-}
-
-var errTooMuch = errors.New("the answers are larger than any organization's")
-
-// Read reads what was sent, unsealed if the logon said so.
-func (w *ldapWire) Read(p []byte) (int, error) {
-	if w.logon == nil {
-		return w.receive(p)
-	}
-	if len(w.opened) == 0 {
-		if err := w.unseal(); err != nil {
-			return 0, err
-		}
-	}
-	n := copy(p, w.opened)
-	w.opened = w.opened[n:]
-	return n, nil
-}
-
-// receive reads from the network, up to the limit.
-func (w *ldapWire) receive(p []byte) (int, error) {
-	if w.left <= 0 {
-		w.failed = errTooMuch
-		return 0, errTooMuch
-	}
-	n, err := w.Conn.Read(p[:min(int64(len(p)), w.left)])
-	w.left -= int64(n)
-	var noTLS tls.RecordHeaderError
-	if w.failed == nil && errors.As(err, &noTLS) {
-		w.failed = errors.New("it has stopped speaking TLS")
-	}
-	return n, err
-}
-
-// exchange sends one request and waits for its answer, for use before the
-// bind.
-func (w *ldapWire) exchange(request *ber.Packet, want ber.Tag) (*ber.Packet, error) {
-	w.sent++
-	envelope := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence, nil, "")
-	envelope.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, w.sent, ""))
-	envelope.AppendChild(request)
-	if _, err := w.Write(envelope.Bytes()); err != nil {
-		return nil, err
-	}
-	answer, err := ber.ReadPacket(w)
-	if err != nil {
-		return nil, notLDAP(err)
-	}
-	if len(answer.Children) < 2 || answer.Children[0].Value != w.sent || answer.Children[1].ClassType != ber.ClassApplication || answer.Children[1].Tag != want {
-		return nil, fmt.Errorf("%w: it answers something else", errNotLDAP)
-	}
-	return answer.Children[1], ldap.GetLDAPError(answer)
 }

@@ -126,8 +126,7 @@ func (w *ldapWire) unseal() error {
 	}
 	size := int64(binary.BigEndian.Uint32(head[:]))
 	if size > w.left {
-		w.failed = errTooMuch
-		return errTooMuch
+		return w.fail(errTooMuch)
 	}
 	token := make([]byte, size)
 	if _, err := io.ReadFull(receiver{w}, token); err != nil {
