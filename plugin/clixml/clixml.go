@@ -13,7 +13,7 @@ import (
 const (
 	MaxSize    = 64 << 20 // bytes, as they arrive
 	MaxDepth   = 64       // objects inside one another
-	MaxObjects = 500_000  // objects and type names; one behind a reference counts again each time
+	MaxObjects = 150_000  // objects and type names; one behind a reference counts again each time, a dictionary's key once
 )
 
 // header is the line that powershell.exe writes before a serialized stream.
@@ -28,8 +28,15 @@ const header = "#< CLIXML"
 // The objects form no cycle: a reference from inside the object that it names
 // becomes an object of Type "Ref" with nothing in it. Any other reference gives
 // the object itself, so one object may be met at several places; a walk over
-// everything meets at most MaxObjects.
-func Parse(data []byte) ([]*Object, error) {
+// everything meets at most MaxObjects, the keys of dictionaries aside.
+func Parse(data []byte) ([]*Object, error) { return new(Reader).Parse(data) }
+
+// Reader reads documents that belong together, as those of one stream do: those
+// that it returns hold at most MaxObjects in all, because one of 4 bytes takes 300.
+type Reader struct{ met int }
+
+// Parse reads one more document, as the function Parse does.
+func (r *Reader) Parse(data []byte) ([]*Object, error) {
 	if len(data) > MaxSize {
 		return nil, fmt.Errorf("CLIXML of %d bytes; the limit is %d", len(data), MaxSize)
 	}
@@ -41,5 +48,11 @@ func Parse(data []byte) ([]*Object, error) {
 		// The line break stays, so that errors count this line too.
 		text = bytes.TrimLeft(text[len(header):], " \t")
 	}
-	return newParser(text).document()
+	p := newParser(text)
+	p.met = r.met
+	objects, err := p.document()
+	if err == nil {
+		r.met = p.met
+	}
+	return objects, err
 }

@@ -132,6 +132,11 @@ func doubling(n int) string {
 	return objs(b.String())
 }
 
+// wrapped returns objects in one another, of which the innermost has properties.
+func wrapped(levels, properties int) string {
+	return strings.Repeat("<Obj>", levels) + "<MS>" + strings.Repeat(`<Nil N=""/>`, properties) + "</MS>" + strings.Repeat("</Obj>", levels)
+}
+
 // filled returns a document of size bytes that is prefix, many units and suffix.
 func filled(size int, prefix, unit, suffix string) string {
 	return prefix + strings.Repeat(unit, (size-len(prefix)-len(suffix))/len(unit)) + suffix
@@ -154,12 +159,16 @@ func TestLimits(t *testing.T) {
 		{"full depth", nested(MaxDepth), ""},
 		{"depth", nested(MaxDepth + 1), "line 1: objects 65 deep; the limit is 64"},
 		{"depth of member sets", "<Obj><MS>" + strings.Repeat(`<MS N="a">`, MaxDepth), "line 1: objects 65 deep; the limit is 64"},
-		{"small elements", filled(size, "<Objs>", "<Nil/>", ""), "line 1: 500001 objects and type names; the limit is 500000"},
-		{"small objects", filled(size, "<Obj><MS>", `<Obj N="" RefId="1"/>`, ""), "line 1: 500001 objects and type names; the limit is 500000"},
-		{"type names", filled(size, "<Obj><TN>", "<T/>", ""), "line 1: 500001 objects and type names; the limit is 500000"},
-		{"type name lists", filled(size, "<Obj>", `<TN RefId="1"/>`, ""), "line 1: 500001 objects and type names; the limit is 500000"},
+		{"small elements", filled(size, "<Objs>", "<Nil/>", ""), "line 1: 150001 objects and type names; the limit is 150000"},
+		{"small objects", filled(size, "<Obj><MS>", `<Obj N="" RefId="1"/>`, ""), "line 1: 150001 objects and type names; the limit is 150000"},
+		{"type names", filled(size, "<Obj><TN>", "<T/>", ""), "line 1: 150001 objects and type names; the limit is 150000"},
+		{"type name lists", filled(size, "<Obj>", `<TN RefId="1"/>`, ""), "line 1: 150001 objects and type names; the limit is 150000"},
 		{"repeated references", doubling(10), ""},
-		{"doubling references", doubling(30), "line 1: 524233 objects and type names; the limit is 500000"},
+		{"doubling references", doubling(30), "line 1: 196558 objects and type names; the limit is 150000"},
+		{"as many as there may be", objs(strings.Repeat("<S/>", MaxObjects)), ""},
+		{"one more", objs(strings.Repeat("<S/>", MaxObjects+1)), "line 1: 150001 objects and type names; the limit is 150000"},
+		{"the same keys", objs("<Obj><DCT>" + strings.Repeat(`<En><S N="Key">a</S><S N="Value"/></En>`, MaxObjects-3) + "</DCT></Obj>"), ""},
+		{"properties in object in object", wrapped(60, MaxObjects-100), "line 1: 299860 objects and type names; the limit is 150000"},
 		{"attributes", filled(size, "<Objs ", "a='' ", ">"), "line 1: a tag longer than 64 KiB"},
 		{"attributes with brackets", filled(size, "<Objs ", "a='>' ", ">"), "line 1: a tag longer than 64 KiB"},
 		{"instruction", filled(size, "<?a ", "b", "?>"), "line 1: a tag longer than 64 KiB"},

@@ -159,6 +159,9 @@ func (p *parser) wrap(o *Object, part xml.StartElement) (err error) {
 		return p.unexpected(part)
 	}
 	inner, err := p.value(part)
+	if err == nil {
+		err = p.meet(len(inner.Adapted) + len(inner.Extended)) // they are copied
+	}
 	if err != nil {
 		return err
 	}
@@ -197,10 +200,23 @@ func (p *parser) entries() ([]Entry, error) {
 		if len(pair) != 2 || pair[0].Name != "Key" || pair[1].Name != "Value" || pair[0].Value.IsNil() {
 			return p.errorf("<En> that is not a Key and a Value")
 		}
-		entries = append(entries, Entry{pair[0].Value, pair[1].Value})
+		entries = append(entries, Entry{p.key(pair[0].Value), pair[1].Value})
 		return nil
 	})
 	return entries, err
+}
+
+// key gives the key that was read before, if it is the same text: a document has the same few everywhere.
+func (p *parser) key(o *Object) *Object {
+	if o.Type != "S" {
+		return o
+	}
+	if known, met := p.keys[o.Text]; met {
+		p.met--
+		return known
+	}
+	p.keys[o.Text] = o
+	return o
 }
 
 // members appends the named values within the open element.

@@ -17,12 +17,13 @@ type parser struct {
 	bare    bool                // the last tag was "<a/>": its end comes next
 	names   map[uint64][]string // TN by RefId
 	objects map[uint64]target   // Obj by RefId
+	keys    map[string]*Object  // of dictionaries, by text
 	depth   int
 	met     int // what a walk over everything read so far meets
 }
 
 func newParser(text []byte) *parser {
-	return &parser{input: string(text), names: map[uint64][]string{}, objects: map[uint64]target{}}
+	return &parser{input: string(text), names: map[uint64][]string{}, objects: map[uint64]target{}, keys: map[string]*Object{}}
 }
 
 func (p *parser) errorf(format string, args ...any) error {

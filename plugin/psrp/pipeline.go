@@ -46,6 +46,7 @@ type Pipeline struct {
 	id       ID
 	create   []byte
 	inbound  Defragmenter
+	output   clixml.Reader
 	received int
 	state    PipelineState
 }
@@ -109,7 +110,7 @@ func (p *Pipeline) take(b []byte) (reply []byte, err error) {
 	}
 	switch m.Type {
 	case PipelineOutput:
-		objects, err := clixml.Parse(m.Data)
+		objects, err := p.output.Parse(m.Data)
 		if err != nil {
 			return nil, fmt.Errorf("an object of the output: %w", err)
 		}

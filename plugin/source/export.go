@@ -17,6 +17,7 @@ import (
 // certificates a file holds, its name tells before PSComputerName does, which
 // names the server of the session.
 type exports struct {
+	reader       clixml.Reader
 	taken        authcert.Instant // when the oldest file was written
 	authConfigs  []authcert.AuthConfig
 	host         string // where the session was
@@ -66,7 +67,7 @@ func readExports(folder string) (*authcert.Snapshot, error) {
 // add takes in one document. name is the file's: it tells whose certificates
 // these are.
 func (e *exports) add(data []byte, name string) {
-	objects, err := clixml.Parse(data)
+	objects, err := e.reader.Parse(data)
 	if err != nil {
 		e.fail(name, fmt.Errorf("%s: %w", name, err))
 		return
