@@ -11,19 +11,33 @@ import (
 	"reflect"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // List is a JSON array; a single value where an array is expected is a list of
 // one, because PowerShell unrolls arrays of one. null is nil: not known.
 type List[T any] []T
 
-// UnmarshalJSON reads an array, a single value or null.
+// What a snapshot may hold at most. A thousand servers with ten certificates
+// each have 100,000 values.
+const (
+	maxParts   = 400_000 // values and names
+	maxEntries = 10_000  // values of one list
+)
+
+// UnmarshalJSON reads an array, a single value or null. An array of which
+// appending would make several copies gets its memory at once.
 func (l *List[T]) UnmarshalJSON(data []byte) error {
 	switch {
 	case bytes.Equal(data, []byte("null")):
 		*l = nil
 		return nil
 	case data[0] == '[':
+		n := entries(data)
+		if n > maxEntries {
+			return fmt.Errorf("a list of %d entries; the limit is %d", n, maxEntries)
+		}
+		*l = make([]T, 0, n)
 		return json.Unmarshal(data, (*[]T)(l))
 	}
 	var one T
@@ -101,6 +115,9 @@ func DecodeSnapshot(data []byte) (*Snapshot, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, errors.New("the snapshot is empty")
 	}
+	if parts := JSONParts(data); parts > maxParts {
+		return nil, fmt.Errorf("the snapshot holds %d values and names; the limit is %d", parts, maxParts)
+	}
 	var snap *Snapshot
 	if json.Unmarshal(data, &snap) != nil {
 		return nil, malformed(data)
@@ -126,11 +143,17 @@ func malformed(data []byte) error {
 // byte order mark, and ">" of Windows PowerShell writes UTF-16.
 func plainUTF8(data []byte) []byte {
 	if rest, marked := bytes.CutPrefix(data, []byte("\xff\xfe")); marked {
-		units := make([]uint16, len(rest)/2)
-		for i := range units {
-			units[i] = binary.LittleEndian.Uint16(rest[2*i:])
+		text := make([]byte, 0, len(rest)/2)
+		for ; len(rest) > 1; rest = rest[2:] {
+			r := rune(binary.LittleEndian.Uint16(rest))
+			if utf16.IsSurrogate(r) && len(rest) > 3 {
+				if pair := utf16.DecodeRune(r, rune(binary.LittleEndian.Uint16(rest[2:]))); pair != utf8.RuneError {
+					r, rest = pair, rest[2:]
+				}
+			}
+			text = utf8.AppendRune(text, r) // half a pair becomes U+FFFD
 		}
-		return []byte(string(utf16.Decode(units)))
+		return text
 	}
 	return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 }

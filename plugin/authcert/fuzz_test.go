@@ -86,6 +86,7 @@ func FuzzDecodeSnapshot(f *testing.F) {
 	}
 	f.Add([]byte(`{"schema":1,"servers":{"fqdn":"ex01","certificates":{"rawData":"MAA="},"published":{"thumbprints":"","httpStatus":200}},"errors":{}}`))
 	f.Add([]byte("\xff\xfe{\x00}\x00"))
+	f.Add([]byte(`{"schema":1,"servers":[` + strings.Repeat("{},", 2000) + `{}],"errors":["\\\",[",{}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		snap, err := DecodeSnapshot(data)
 		if err != nil {
