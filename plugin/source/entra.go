@@ -100,30 +100,6 @@ func (e Entra) client() *http.Client {
 	}
 }
 
-// maxGraph is the largest answer that is read, in bytes: hundreds of
-// certificates, or of applications.
-const maxGraph = 4 << 20
-
-// shortAnswers cuts answers off at maxGraph: the library for Entra ID reads
-// them whole.
-type shortAnswers struct{ http.RoundTripper }
-
-// RoundTrip limits the body of the answer.
-func (s shortAnswers) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := s.RoundTripper.RoundTrip(request)
-	if err == nil {
-		response.Body = http.MaxBytesReader(nil, response.Body, maxGraph)
-	}
-	return response, err
-}
-
-// CloseIdleConnections is what http.Client asks its transport for.
-func (s shortAnswers) CloseIdleConnections() {
-	if transport, closes := s.RoundTripper.(interface{ CloseIdleConnections() }); closes {
-		transport.CloseIdleConnections()
-	}
-}
-
 // token logs on as the application. The library keeps it in memory, and takes
 // it from there only.
 func (e Entra) token(ctx context.Context, client *http.Client) (token string, throttled http.Header, problem *authcert.Problem) {
@@ -205,6 +181,8 @@ func cloudProblem(doing string, err error) *authcert.Problem {
 		problem.Reason, problem.Message = authcert.Malformed, doing+": it does not speak TLS"
 	case errors.As(err, &large):
 		problem.Reason, problem.Message = authcert.Malformed, fmt.Sprintf("%s: the answer is larger than %d MiB", doing, maxGraph>>20)
+	case errors.Is(err, errManyValues):
+		problem.Reason, problem.Message = authcert.Malformed, doing+": "+errManyValues.Error()
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		problem.Reason, problem.Message = authcert.Malformed, doing+": the answer was cut off"
 	case errors.As(err, &inURL):

@@ -196,8 +196,13 @@ func TestEntraRefusals(t *testing.T) {
 		{name: "no list", interfere: answer(list, 200, "", `{}`), reason: authcert.Malformed, words: "not what is expected"},
 		{name: "next page elsewhere", interfere: answer(list, 200, "", `{"value":[],"@odata.nextLink":"https://graph.microsoft.com.elsewhere/v1.0/x"}`), reason: authcert.Malformed, words: "elsewhere"},
 		{name: "pages without end", interfere: answer(list, 200, "", `{"value":[],"@odata.nextLink":"https://graph.microsoft.com/v1.0/applications"}`), reason: authcert.Malformed, words: "no end"},
-		{name: "too large", interfere: answer(list, 200, "", `{"value":[`+strings.Repeat(" ", maxGraph)+`]}`), reason: authcert.Malformed, words: "larger than 4 MiB"},
-		{name: "too large a token", interfere: answer(token, 200, "", strings.Repeat(" ", maxGraph+1)), reason: authcert.Malformed, words: "larger than 4 MiB"},
+		{name: "too large", interfere: answer(list, 200, "", `{"value":[`+strings.Repeat(" ", maxGraph)+`]}`), reason: authcert.Malformed, words: "larger than 2 MiB"},
+		{name: "too large a token", interfere: answer(token, 200, "", strings.Repeat(" ", maxGraph+1)), reason: authcert.Malformed, words: "larger than 2 MiB"},
+		{name: "many values", interfere: answer(shared, 200, "", `{"keyCredentials":[],"x":[`+strings.Repeat("0,", mostGraph-4)+`0]}`)},
+		{name: "too many values", interfere: answer(shared, 200, "", `{"keyCredentials":[],"x":[`+strings.Repeat("0,", mostGraph-3)+`0]}`), reason: authcert.Malformed, words: "more than 20000 values"},
+		{name: "too many values beside a token", interfere: answer(token, 200, "", `{"x":[`+strings.Repeat("0,", mostGraph)+`0]}`), reason: authcert.Malformed, words: "more than 20000 values"},
+		{name: "many applications", interfere: answer(list, 200, "", `{"value":[`+strings.Repeat("{},", mostApplications-1)+`{}]}`), reason: authcert.Unsupported, words: "1000 applications may be"},
+		{name: "too many applications", interfere: answer(list, 200, "", `{"value":[`+strings.Repeat("{},", mostApplications/2)+`{}],"@odata.nextLink":"https://graph.microsoft.com/v1.0/applications"}`), reason: authcert.Malformed, words: "more than 1000 applications"},
 		{name: "silent", interfere: silent, reason: authcert.Timeout, words: "no answer in time"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

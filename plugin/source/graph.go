@@ -27,8 +27,10 @@ const (
 	// organization's GUID follows.
 	dedicatedName = "ExchangeServerApp-"
 	sharedName    = "Office 365 Exchange Online (the shared service principal)"
-	// mostPages is how many pages of a list are read.
-	mostPages = 20
+	// mostPages is how many pages of a list are read, and mostApplications how
+	// many applications in all.
+	mostPages        = 20
+	mostApplications = 1000
 )
 
 // application is an application or a service principal.
@@ -113,7 +115,9 @@ func (g graph) applications(ctx context.Context, filter string) ([]application, 
 		if page.Value == nil {
 			return nil, unexpected(doing)
 		}
-		all = append(all, *page.Value...)
+		if all = append(all, *page.Value...); len(all) > mostApplications {
+			return nil, unexpected(fmt.Sprintf("%s: more than %d applications", doing, mostApplications))
+		}
 		if page.Next == "" {
 			return all, nil
 		}

@@ -51,7 +51,7 @@ func TestKeyCredential(t *testing.T) {
 // FuzzGraph has Graph answer anything for both requests.
 func FuzzGraph(f *testing.F) {
 	for _, seed := range []string{`{"value":[]}`, `{"value":[{"id":"x","displayName":"ExchangeServerApp-1"}],"keyCredentials":[` + keyJSON(identifier, "null") + `]}`, `{"keyCredentials":null}`, `[]`,
-		`{"value":[],"@odata.nextLink":"https://graph.microsoft.com/v1.0/x"}`} {
+		`{"value":[],"@odata.nextLink":"https://graph.microsoft.com/v1.0/x"}`, `{"value":[` + strings.Repeat("{},", mostApplications) + `{}]}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

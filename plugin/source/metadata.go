@@ -22,9 +22,16 @@ type metadata struct {
 	}
 }
 
+// mostMetadata is how many values and names a document may have; Exchange's has
+// some 60, 10 of them for each key.
+const mostMetadata = 1000
+
 // parseMetadata returns the signing certificates of a document in their order,
 // or says why it is none.
 func parseMetadata(document []byte) (authcert.List[authcert.Thumbprint], authcert.List[authcert.DER], string) {
+	if parts := authcert.JSONParts(document); parts > mostMetadata {
+		return nil, nil, fmt.Sprintf("the answer holds %d values and names; the limit is %d", parts, mostMetadata)
+	}
 	var m metadata
 	if err := json.Unmarshal(bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), &m); err != nil {
 		return nil, nil, "the answer is no JSON, or of another shape"

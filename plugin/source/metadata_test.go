@@ -40,6 +40,8 @@ func TestParseMetadata(t *testing.T) {
 		{"null", `null`, 0, "no keys"},
 		{"keys are null", `{"keys":null}`, 0, "no keys"},
 		{"keys are no list", `{"keys":{"usage":"signing"}}`, 0, "another shape"},
+		{"as many values as there may be", `{"keys":[],"x":[` + strings.Repeat("0,", mostMetadata-4) + `0]}`, 0, ""},
+		{"one more", `{"keys":[],"x":[` + strings.Repeat("0,", mostMetadata-3) + `0]}`, 0, "holds 1001 values and names; the limit is 1000"},
 		{"a list", `[]`, 0, "another shape"},
 		{"nothing", ``, 0, "no JSON"},
 	} {
@@ -68,7 +70,7 @@ func TestKnownX5T(t *testing.T) {
 
 func FuzzMetadata(f *testing.F) {
 	der := peerCertificate(f, peerKey(), nil, soon(), "one").Certificate[0]
-	for _, seed := range []string{metadataDocument(der), metadataDocument(der, der), `{"keys":[]}`, `{"keys":null}`, `{"Keys":[{"keyValue":{}}]}`, "\xef\xbb\xbf{}", "<html>"} {
+	for _, seed := range []string{metadataDocument(der), metadataDocument(der, der), `{"keys":[]}`, `{"keys":null}`, `{"Keys":[{"keyValue":{}}]}`, "\xef\xbb\xbf{}", "<html>", `{"keys":[` + strings.Repeat("{},", mostMetadata) + `{}]}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, document []byte) {
