@@ -51,6 +51,8 @@ type directoryFault struct {
 	kind ber.Tag // of the result, where it is not the request's own
 	text string  // its text
 	flow bool    // bytes of one answer without end
+
+	crowd bool // entries with very many values
 }
 
 const (
@@ -160,6 +162,11 @@ func (c *directoryClient) fault(request string, id int64) bool {
 			if _, err := c.Write(make([]byte, 64<<10)); err != nil {
 				return false
 			}
+		}
+	case f.crowd:
+		values := map[string][]string{"cn": make([]string, 60_000)}
+		for range 100 { // 12 MB
+			c.entriesTo(id, []directoryEntry{{"CN=x", values}}, []string{"cn"})
 		}
 	case f.send != nil:
 		c.Write(f.send)

@@ -26,6 +26,8 @@ func spoiledAnswer(t testing.TB, f fault, nonce, kind string) []byte {
 		return answer(t, nonce, dictionary{})
 	case oversized:
 		return framedAnswer(nonce, bomb())
+	case crowded:
+		return framedAnswer(nonce, zipped(clixmlText.crowd(12<<20)))
 	case endless:
 		return flood
 	}
@@ -39,15 +41,17 @@ func framedAnswer(nonce string, payload []byte) []byte {
 }
 
 // bomb is small, and 100 MiB when it is unpacked.
-var bomb = sync.OnceValue(func() []byte {
+var bomb = sync.OnceValue(func() []byte { return zipped(flood, flood[:36<<20]) })
+
+func zipped(pieces ...[]byte) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	for range 100 {
-		_, _ = w.Write(make([]byte, 1<<20))
+	for _, piece := range pieces {
+		_, _ = w.Write(piece)
 	}
 	_ = w.Close()
 	return b.Bytes()
-})
+}
 
 // spoiledObjects are what a cmdlet's stream brings as a whole and is of no use.
 func spoiledObjects(f fault) wsmantest.CmdletResult {

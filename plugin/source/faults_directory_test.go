@@ -2,6 +2,7 @@ package source
 
 import (
 	"crypto/tls"
+	"slices"
 	"testing"
 
 	"github.com/go-ldap/ldap/v3"
@@ -46,6 +47,18 @@ func (d FaultDirectory) Present(certificate tls.Certificate) {
 
 // Flood answers a request without end.
 func (d FaultDirectory) Flood(request string) { d.server.fail(request, directoryFault{flow: true}) }
+
+// Crowd answers a request with entries of very many small parts.
+func (d FaultDirectory) Crowd(request string) { d.server.fail(request, directoryFault{crowd: true}) }
+
+// Forget leaves it without servers.
+func (d FaultDirectory) Forget() {
+	d.server.mu.Lock() // every connection begins with it
+	defer d.server.mu.Unlock()
+	d.server.entries = slices.DeleteFunc(d.server.entries, func(e directoryEntry) bool {
+		return slices.Contains(e.attributes["objectClass"], "msExchExchangeServer")
+	})
+}
 
 // Refuse answers a request with a result and nothing else.
 func (d FaultDirectory) Refuse(request string, code uint16) {

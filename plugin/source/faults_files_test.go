@@ -22,7 +22,7 @@ func fileRows() []*origin {
 			v.reason = authcert.Unreadable // a folder in the file's place: root may read every file
 		case f == hang, f == drip:
 			v.stage = "reading the facts"
-		case s == parse && f == truncated:
+		case s == parse && f == truncated, f == crowded:
 			v.reason = authcert.Malformed
 		}
 		return v
@@ -32,7 +32,7 @@ func fileRows() []*origin {
 		case receive:
 			return []fault{hang, drip}
 		case parse:
-			return []fault{truncated, oversized, garbled, wrongType, wrongEncoding, empty}
+			return []fault{truncated, oversized, garbled, wrongType, wrongEncoding, empty, crowded}
 		}
 		return nil // no host, no conversation: it is opened and read
 	}
@@ -88,13 +88,20 @@ func soundExport() []byte {
 	return []byte(document(authConfig(soundThumbprint()), exchangeServer("ex01", "Mailbox"), certificate(string(sound.certificate), "ex01.contoso.com")))
 }
 
-// dialect is how the faults of content are written in a format: another type, and nothing.
-type dialect struct{ wrongType, empty string }
+// dialect is how the faults of content are written in a format: another type, nothing, and a list of small parts.
+type dialect struct{ wrongType, empty, begin, part, end string }
 
 var (
-	jsonText   = dialect{`{"schema":1,"takenAt":"2026-11-23T12:00:00Z","authConfig":{"currentCertificateThumbprint":7},"servers":"x"}`, `{}`}
-	clixmlText = dialect{document(object("AuthConfig", `<I32 N="CurrentCertificateThumbprint">7</I32>`, "")), document()}
+	jsonText = dialect{`{"schema":1,"takenAt":"2026-11-23T12:00:00Z","authConfig":{"currentCertificateThumbprint":7},"servers":"x"}`, `{}`,
+		`{"schema":1,"takenAt":"2026-11-23T12:00:00Z","servers":[{"fqdn":"ex01.contoso.com","certificates":[{}`, `,{}`, `]}]}`}
+	clixmlText = dialect{document(object("AuthConfig", `<I32 N="CurrentCertificateThumbprint">7</I32>`, "")), document(),
+		`<Objs xmlns="http://schemas.microsoft.com/powershell/2004/04">`, `<Obj RefId="1"/>`, `</Objs>`}
 )
+
+// crowd is a text of so many bytes at most.
+func (d dialect) crowd(size int) []byte {
+	return []byte(d.begin + strings.Repeat(d.part, (size-len(d.begin+d.end))/len(d.part)) + d.end)
+}
 
 func spoiledFile(f fault, good []byte, d dialect) []byte {
 	switch f {
@@ -110,6 +117,8 @@ func spoiledFile(f fault, good []byte, d dialect) []byte {
 		return utf16Text(good)
 	case empty:
 		return []byte(d.empty)
+	case crowded:
+		return d.crowd(12 << 20)
 	}
 	return good
 }

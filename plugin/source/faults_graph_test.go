@@ -12,11 +12,11 @@ import (
 
 // graphRow is Entra ID and Microsoft Graph beside a sound snapshot.
 func graphRow() *origin {
-	content := []fault{truncated, oversized, garbled, wrongType, wrongEncoding, empty}
+	content := []fault{truncated, oversized, garbled, wrongType, wrongEncoding, empty, crowded}
 	can := func(s stage) []fault {
 		switch s {
 		case authenticate:
-			return slices.Concat([]fault{denied, oversized, wrongType, wrongEncoding, empty}, onWire, statuses)
+			return slices.Concat([]fault{denied, oversized, wrongType, wrongEncoding, empty, crowded}, onWire, statuses)
 		case receive, parse, resolve, connect, handshake:
 			if s == parse {
 				return content
@@ -34,6 +34,9 @@ func graphRow() *origin {
 				return
 			}
 			status, text := body(f, `{"access_token":"Geheim","value":[]}`)
+			if f == crowded {
+				text = dialect{begin: `{"access_token":"Geheim","value":[{}`, part: `,{}`, end: `]}`}.crowd(1 << 20)
+			}
 			response.Header().Set("Location", "https://elsewhere.contoso.com/x")
 			response.Header().Set("Retry-After", "3600") // which is beyond the deadline
 			response.WriteHeader(status)
@@ -61,7 +64,7 @@ func graphWant(s stage, f fault) statement {
 		v.reason = authcert.Unreadable
 	case f == http400 && s == authenticate: // so Entra ID refuses
 		v.reason = authcert.AccessDenied
-	case f == truncated:
+	case f == truncated, f == crowded:
 		v.reason = authcert.Malformed
 	}
 	return v

@@ -40,7 +40,9 @@ func (l ldapWay) can(s stage) []fault {
 	case authenticate:
 		return append([]fault{denied, oversized, wrongType}, onWire...)
 	case receive:
-		return append([]fault{oversized, wrongType, empty, denied, busy}, onWire...)
+		return append([]fault{oversized, wrongType, empty, crowded, denied, busy}, onWire...)
+	case parse:
+		return []fault{truncated, garbled, wrongType, wrongEncoding, empty}
 	}
 	return nil // a connection is a session, and a question is its command
 }
@@ -50,6 +52,12 @@ func (l ldapWay) want(s stage, f fault) statement {
 	switch {
 	case s == resolve:
 		v.reason = nameReason(f)
+	case s == parse && f == empty: // no server
+		v.reason, v.stage = authcert.Unreadable, authcert.StageServers
+	case s == parse:
+		v.reason, v.stage = authcert.Malformed, authcert.StageAuthConfig
+	case f == crowded:
+		v.reason = authcert.Malformed
 	case s == receive && f == wrongType: // go-ldap (v3.4.15) waits for another
 		v.reason = authcert.Timeout
 	case f == empty:
@@ -64,7 +72,7 @@ func (l ldapWay) want(s stage, f fault) statement {
 func (l ldapWay) start(t *testing.T, at stage, f fault) subject {
 	var w *wire
 	request := map[stage]string{authenticate: "bind", receive: "search", handshake: "handshake"}[at]
-	d := source.StartFaultDirectory(t, l.scheme, soundThumbprint(), func(asked string) {
+	d := source.StartFaultDirectory(t, l.scheme, thumbprintValue(at, f), func(asked string) {
 		if asked == request && (at == handshake || slices.Contains(onWire, f)) {
 			w.strike()
 		}
@@ -83,6 +91,10 @@ func (l ldapWay) start(t *testing.T, at stage, f fault) subject {
 		if certificate := badCertificate(t, f, ldap.TLS.ServerName); certificate.Certificate != nil {
 			d.Present(certificate)
 		}
+	case parse:
+		if f == empty {
+			d.Forget()
+		}
 	case authenticate, receive:
 		l.spoil(d, request, f)
 		if at == authenticate && f == denied {
@@ -94,12 +106,32 @@ func (l ldapWay) start(t *testing.T, at stage, f fault) subject {
 	return subject{source: source.Checked{Source: ldap, Checks: []source.Check{check}}}
 }
 
+// thumbprintValue is what AuthConfig says of the current certificate.
+func thumbprintValue(at stage, f fault) string {
+	whole := soundThumbprint()
+	switch {
+	case at != parse:
+		return whole
+	case f == truncated:
+		return whole[:len(whole)/2]
+	case f == garbled:
+		return string(noise)
+	case f == wrongType: // the certificate itself
+		return string(sound.certificate)
+	case f == wrongEncoding:
+		return string(utf16Text([]byte(whole)))
+	}
+	return whole
+}
+
 // spoil has the domain controller answer with a fault of its own.
 func (l ldapWay) spoil(d source.FaultDirectory, request string, f fault) {
 	const busyResult, noRight = 51, 50
 	switch {
 	case f == oversized:
 		d.Flood(request)
+	case f == crowded:
+		d.Crowd(request)
 	case f == wrongType:
 		d.Mistake(request)
 	case f == empty:

@@ -24,7 +24,7 @@ func localRow() *origin {
 		case receive:
 			return []fault{hang, drip, truncated, endless}
 		case parse:
-			return []fault{truncated, oversized, garbled, wrongType, wrongEncoding, empty}
+			return []fault{truncated, oversized, garbled, wrongType, wrongEncoding, empty, crowded}
 		}
 		return nil // nobody is connected with, and the process has its command with it
 	}
@@ -38,7 +38,7 @@ func localRow() *origin {
 			v.reason = authcert.NotFound
 		case f == garbled && s == create: // the system does not say what is wrong with it
 			v.reason = authcert.Unreadable
-		case f == truncated, f == reset:
+		case f == truncated, f == reset, f == crowded:
 			v.reason = authcert.Malformed
 		}
 		return v

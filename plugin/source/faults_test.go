@@ -43,6 +43,7 @@ const (
 	wrongEncoding fault = "wrong encoding"
 	empty         fault = "valid but empty"
 	endless       fault = "without end" // in pieces that are good
+	crowded fault = "crowded" // valid, of very many small parts
 	busy          fault = "busy"
 	http302       fault = "HTTP 302"
 	http400       fault = "HTTP 400"
@@ -59,7 +60,7 @@ const (
 	noFault       fault = "none" // the source is sound: what is found out otherwise is the fault's doing
 )
 
-var faults = []fault{unknown, denied, refused, reset, hang, drip, truncated, oversized, garbled, wrongType, wrongEncoding, empty, endless, busy,
+var faults = []fault{unknown, denied, refused, reset, hang, drip, truncated, oversized, garbled, wrongType, wrongEncoding, empty, endless, crowded, busy,
 	http302, http400, http401, http403, http404, http429, http500, http503, alerted, expired, wrongName, unknownCA}
 
 // statement is what an operator is told: stage is what the words of it begin with.
@@ -102,13 +103,14 @@ func (c cell) waits() bool {
 }
 
 // floods tells whether the peer sends much.
-func (c cell) floods() bool { return c.fault == oversized || c.fault == endless }
+func (c cell) floods() bool { return c.fault == oversized || c.fault == endless || c.fault == crowded }
 
 // told is what has become of a cell.
 type told struct {
 	cell
 	got            statement
 	deadline, took time.Duration
+	punctual       bool   // at one try at least it came within the allowance
 	peak           uint64 // bytes, where much is sent
 	problem        authcert.Problem
 }

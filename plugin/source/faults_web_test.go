@@ -82,7 +82,7 @@ func webFaults(statuses []fault) func(stage) []fault {
 		case receive:
 			return append(append([]fault{}, onWire...), statuses...)
 		case parse:
-			return []fault{truncated, oversized, garbled, wrongType, wrongEncoding, empty}
+			return []fault{truncated, oversized, garbled, wrongType, wrongEncoding, empty, crowded}
 		}
 		return nil
 	}
@@ -106,6 +106,8 @@ func body(f fault, good string) (status int, text []byte) {
 		return 200, utf16Text([]byte(good))
 	case f == empty:
 		return 200, []byte("{}")
+	case f == crowded:
+		return 200, dialect{begin: `{"value":[],"keys":[{}`, part: `,{}`, end: `]}`}.crowd(60 << 10) // which is no more than a document may have
 	}
 	return 200, []byte(good)
 }
@@ -134,7 +136,7 @@ func publishedWant(otherwise authcert.Status) func(stage, fault) statement {
 			v.state = authcert.Critical
 		case f == http503, f == http302:
 			v.reason = authcert.Unreadable
-		case f == truncated:
+		case f == truncated, f == crowded:
 			v.reason = authcert.Malformed
 		}
 		return v
