@@ -14,12 +14,13 @@ import (
 type ldapWay struct {
 	name, scheme string
 	auth         wsman.Auth
+	kdc          bool // which the faults are those of
 }
 
 // ldapRows read AuthConfig from Active Directory, and the certificates from what the servers publish.
 func ldapRows() (rows []*origin) {
 	for _, way := range []ldapWay{
-		{"LDAPS simple bind", "ldaps", wsman.AuthBasic}, {"LDAP StartTLS simple bind", "ldap", wsman.AuthBasic}, {"LDAP Kerberos", "ldap", wsman.AuthKerberos},
+		{"LDAPS simple bind", "ldaps", wsman.AuthBasic, false}, {"LDAP StartTLS simple bind", "ldap", wsman.AuthBasic, false}, {"LDAP Kerberos", "ldap", wsman.AuthKerberos, false},
 	} {
 		rows = append(rows, &origin{way.name, way.can, way.want, way.start})
 	}
@@ -52,6 +53,7 @@ func (l ldapWay) want(s stage, f fault) statement {
 	switch {
 	case s == resolve:
 		v.reason = nameReason(f)
+	case l.kdc:
 	case s == parse && f == empty: // no server
 		v.reason, v.stage = authcert.Unreadable, authcert.StageServers
 	case s == parse:
@@ -73,7 +75,7 @@ func (l ldapWay) start(t *testing.T, at stage, f fault) subject {
 	var w *wire
 	request := map[stage]string{authenticate: "bind", receive: "search", handshake: "handshake"}[at]
 	d := source.StartFaultDirectory(t, l.scheme, thumbprintValue(at, f), func(asked string) {
-		if asked == request && (at == handshake || slices.Contains(onWire, f)) {
+		if asked == request && !l.kdc && (at == handshake || slices.Contains(onWire, f)) {
 			w.strike()
 		}
 	})
@@ -96,6 +98,10 @@ func (l ldapWay) start(t *testing.T, at stage, f fault) subject {
 			d.Forget()
 		}
 	case authenticate, receive:
+		if l.kdc {
+			ldap.Kerberos.KDCs = []string{kdcBehind(t, ldap.Kerberos.KDCs[0], f)}
+			break
+		}
 		l.spoil(d, request, f)
 		if at == authenticate && f == denied {
 			ldap.Account = source.NewCredentials("monitor@EXAMPLE.TEST", "", "Geheim of another")

@@ -41,5 +41,5 @@ func portOf(t *testing.T, f fault) string {
 }
 
 func origins() []*origin {
-	return slices.Concat(conversations(), webRows(), fileRows(), []*origin{localRow()}, ldapRows(), []*origin{graphRow()})
+	return slices.Concat(conversations(), webRows(), fileRows(), []*origin{localRow()}, ldapRows(), kdcRows(), []*origin{graphRow()})
 }

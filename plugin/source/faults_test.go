@@ -43,7 +43,7 @@ const (
 	wrongEncoding fault = "wrong encoding"
 	empty         fault = "valid but empty"
 	endless       fault = "without end" // in pieces that are good
-	crowded fault = "crowded" // valid, of very many small parts
+	crowded       fault = "crowded"     // valid, of very many small parts
 	busy          fault = "busy"
 	http302       fault = "HTTP 302"
 	http400       fault = "HTTP 400"

@@ -164,6 +164,9 @@ func (w *wire) spoil(line net.Conn, said []byte, gone <-chan struct{}) {
 				return
 			}
 		}
+	case wrongType, wrongEncoding, empty: // of a KDC, whose reply is one packet
+		_, _ = line.Write(kdcReply(w.fault, said))
+		<-gone
 	case alerted:
 		_, _ = line.Write([]byte{21, 3, 3, 0, 2, 2, 40}) // handshake_failure (RFC 8446 6.2)
 		<-gone
