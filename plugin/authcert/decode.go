@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"strings"
 	"unicode/utf16"
@@ -119,24 +118,13 @@ func DecodeSnapshot(data []byte) (*Snapshot, error) {
 		return nil, fmt.Errorf("the snapshot holds %d values and names; the limit is %d", parts, maxParts)
 	}
 	var snap *Snapshot
-	if json.Unmarshal(data, &snap) != nil {
-		return nil, malformed(data)
+	if err := json.Unmarshal(data, &snap); err != nil {
+		return nil, explainJSON(data, err)
 	}
 	if err := validate(snap); err != nil {
 		return nil, err
 	}
 	return snap, nil
-}
-
-// malformed says what is wrong with a text that is no snapshot. It reads it
-// again, piece by piece: a Decoder tells more, but keeps a copy of its input.
-func malformed(data []byte) error {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	if err := decoder.Decode(new(Snapshot)); err != nil {
-		return explainJSON(data, err)
-	}
-	_, _ = decoder.Token() // whatever it is, it follows a whole document
-	return fmt.Errorf("line %d: more than one JSON document", lineAt(data, decoder.InputOffset()))
 }
 
 // plainUTF8 takes away what Windows puts around text: editors begin it with a
@@ -158,14 +146,18 @@ func plainUTF8(data []byte) []byte {
 	return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 }
 
-// explainJSON turns the decoder's errors into a line number and plain words.
+// explainJSON turns the decoder's errors into a line number and plain words. It
+// goes by the words of encoding/json (Go 1.26), whose Decoder says more but keeps
+// up to three copies of its input.
 func explainJSON(data []byte, err error) error {
 	var syntax *json.SyntaxError
 	var wrongType *json.UnmarshalTypeError
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	switch isSyntax := errors.As(err, &syntax); {
+	case isSyntax && err.Error() == "unexpected end of JSON input":
 		return fmt.Errorf("line %d: the JSON ends in the middle: was it cut off?", lineAt(data, int64(len(data))))
-	case errors.As(err, &syntax):
+	case isSyntax && strings.HasSuffix(err.Error(), "after top-level value"):
+		return fmt.Errorf("line %d: more than one JSON document", lineAt(data, syntax.Offset))
+	case isSyntax:
 		return fmt.Errorf("line %d: not JSON: %w", lineAt(data, syntax.Offset), err)
 	case errors.As(err, &wrongType):
 		return explainType(wrongType, err)

@@ -19,6 +19,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`<?xml version="1.0" encoding="utf-16"?><Obj RefId="0"><LST><Ref RefId="0"/></LST></Obj>`))
 	f.Add([]byte(doubling(30)))
 	f.Add([]byte(wrapped(9, 9)))
+	f.Add([]byte(objs(strings.Repeat("<S/>", 2000))))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ErrorText(data)
 		objects, err := Parse(data)

@@ -53,6 +53,10 @@ func TestPipelineRefuses(t *testing.T) {
 		"half a message": {func(s *server) []byte {
 			return append(s.message(PipelineStateMessage, completed), piece(2, 0, flagStart, "x")...)
 		}, "breaks off"},
+		"crowded output": {func(s *server) []byte {
+			half := "<Objs>" + strings.Repeat("<S/>", clixml.MaxObjects/2) + "</Objs>"
+			return append(append(s.message(PipelineOutput, half), s.message(PipelineOutput, half)...), s.message(PipelineOutput, "<S/>")...)
+		}, "the limit is 150000"},
 		"half a header": {func(s *server) []byte { return append(s.message(PipelineStateMessage, completed), 0) }, "breaks off"},
 	} {
 		t.Run(name, func(t *testing.T) {

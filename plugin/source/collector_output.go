@@ -14,9 +14,9 @@ import (
 	"check_exchange_authcert/plugin/clixml"
 )
 
-// maxCollected is the largest CLIXML document that is unpacked, in bytes: a
-// thousand servers with ten certificates each are two thirds of it.
-const maxCollected = 32 << 20
+// maxCollected is the largest CLIXML document that is unpacked, in bytes: 800
+// servers with ten certificates each. Read, it may take three times of it.
+const maxCollected = 20 << 20
 
 // localNonce is in the markers when the collector found no parameters on its
 // standard input: in a scheduled task that is as it should be.

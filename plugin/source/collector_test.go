@@ -203,7 +203,7 @@ func TestCollected(t *testing.T) {
 		{name: "not base64", stdout: strings.Replace(good, "\r\nH4s", "\r\nWARNING: x\r\nH4s", 1), nonce: testNonce, fails: "not base64", reason: authcert.Malformed},
 		{name: "not gzip", stdout: frame(testNonce, document), nonce: testNonce, fails: "not gzip", reason: authcert.Malformed},
 		{name: "nothing inside", stdout: frame(testNonce, nil), nonce: testNonce, fails: "not gzip", reason: authcert.Malformed},
-		{name: "too large", stdout: wrap(testNonce, bomb), nonce: testNonce, fails: "larger than 32 MiB", reason: authcert.Malformed},
+		{name: "too large", stdout: wrap(testNonce, bomb), nonce: testNonce, fails: "larger than 20 MiB", reason: authcert.Malformed},
 		{name: "silence", nonce: testNonce, fails: "gave no answer", reason: authcert.Malformed},
 		{name: "only an error", stderr: "\x1b[31mDie Datei\r\n\twurde  nicht gefunden\xfc\r\n", nonce: testNonce, fails: "PowerShell says: ", reason: authcert.Malformed},
 		{name: "an error in CLIXML", stderr: "#< CLIXML\r\n<Objs Version=\"1.1.0.1\" xmlns=\"http://schemas.microsoft.com/powershell/2004/04\"><S S=\"Error\">no &lt;such&gt; thing_x000D__x000A_</S></Objs>",
