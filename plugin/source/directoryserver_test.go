@@ -164,9 +164,10 @@ func (c *directoryClient) fault(request string, id int64) bool {
 			}
 		}
 	case f.crowd:
-		values := map[string][]string{"cn": make([]string, 60_000)}
 		for range 100 { // 12 MB
-			c.entriesTo(id, []directoryEntry{{"CN=x", values}}, []string{"cn"})
+			if _, err := c.Write(crowdedEntry(id)); err != nil {
+				return false
+			}
 		}
 	case f.send != nil:
 		c.Write(f.send)

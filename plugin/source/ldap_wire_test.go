@@ -25,10 +25,19 @@ func wireWith(messages ...[]byte) *ldapWire {
 	return &ldapWire{Conn: recording{Reader: bytes.NewReader(slices.Concat(messages...))}, left: maxLDAP}
 }
 
-// sequence is a constructed element around a content, its length in four bytes.
-func sequence(content ...[]byte) []byte {
+// element is one around a content, its length in four bytes.
+func element(tag byte, content ...[]byte) []byte {
 	whole := slices.Concat(content...)
-	return append(binary.BigEndian.AppendUint32([]byte{0x30, 0x84}, uint32(len(whole))), whole...)
+	return append(binary.BigEndian.AppendUint32([]byte{tag, 0x84}, uint32(len(whole))), whole...)
+}
+
+func sequence(content ...[]byte) []byte { return element(0x30, content...) }
+
+// crowdedEntry is a message of 120 KB: an entry of a search with 60,000 values.
+func crowdedEntry(id int64) []byte {
+	const entry, set = 0x64, 0x31
+	attribute := sequence([]byte("\x04\x02cn"), element(set, bytes.Repeat([]byte{4, 0}, 60_000)))
+	return sequence([]byte{2, 1, byte(id)}, element(entry, []byte("\x04\x04CN=x"), sequence(attribute)))
 }
 
 // nulls is so many elements of two bytes.
