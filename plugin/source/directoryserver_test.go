@@ -164,7 +164,7 @@ func (c *directoryClient) fault(request string, id int64) bool {
 			}
 		}
 	case f.crowd:
-		for range 100 { // 12 MB
+		for range 200 { // 12 MB
 			if _, err := c.Write(crowdedEntry(id)); err != nil {
 				return false
 			}
