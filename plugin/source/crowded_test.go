@@ -20,8 +20,8 @@ func TestCrowdedDocuments(t *testing.T) {
 	makeSound(t)
 	keys := dialect{begin: `{"keys":[{}`, part: `,{}`, end: `]}`}
 	for name, document := range map[string][]byte{
-		"as much as is read": keys.crowd(64 << 10), "a MiB": keys.crowd(1 << 20), "as many as are read": keys.crowd(1500),
-		"one long text": dialect{begin: `{"keys":[{"usage":"signing","keyvalue":{"type":"x509Certificate","value":"`, part: "AAAA", end: `"}}]}`}.crowd(64 << 10),
+		"as much as is read": keys.crowd(1 << 20), "as many as are read": keys.crowd(1500),
+		"one long text": dialect{begin: `{"keys":[{"usage":"signing","keyvalue":{"type":"x509Certificate","value":"`, part: "AAAA", end: `"}}]}`}.crowd(1 << 20),
 	} {
 		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(document) }))
 		server.TLS = &tls.Config{Certificates: []tls.Certificate{trusted(t, "ex.contoso.com")}}
@@ -35,7 +35,7 @@ func TestCrowdedDocuments(t *testing.T) {
 		check = check.Through(func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
 		})
-		used := peak(func() { check.Look(t.Context(), snap)(snap) })
+		used := source.Peak(func() { check.Look(t.Context(), snap)(snap) })
 		if used > most {
 			t.Errorf("%s: %d MiB of memory, want %d at most", name, used>>20, most>>20)
 		}
@@ -63,7 +63,7 @@ func TestManyCollected(t *testing.T) {
 	}
 	said := answer(t, "local", dictionary{{"schema", 1}, {"takenAt", faultsNow}, {"servers", servers}})
 	var snap *authcert.Snapshot
-	used := peak(func() {
+	used := source.Peak(func() {
 		var err error
 		if snap, err = (source.File{Path: "-", Stdin: bytes.NewReader(said)}).Snapshot(t.Context()); err != nil {
 			t.Fatal(err)

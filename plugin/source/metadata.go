@@ -22,9 +22,14 @@ type metadata struct {
 	}
 }
 
-// mostMetadata is how many values and names a document may have; Exchange's has
-// some 60, 10 of them for each key.
-const mostMetadata = 1000
+const (
+	// mostMetadata is how many values and names a document may have; Exchange's
+	// has some 60, 10 of them for each key.
+	mostMetadata = 1000
+	// maxCertificates is how long its certificates may be in base64, together:
+	// they are kept, of every server.
+	maxCertificates = 64 << 10
+)
 
 // parseMetadata returns the signing certificates of a document in their order,
 // or says why it is none.
@@ -39,10 +44,14 @@ func parseMetadata(document []byte) (authcert.List[authcert.Thumbprint], authcer
 	if m.Keys == nil {
 		return nil, nil, "the answer is no OAuth metadata document: it has no keys"
 	}
+	long := 0
 	thumbprints, certificates := authcert.List[authcert.Thumbprint]{}, authcert.List[authcert.DER]{}
 	for i, key := range *m.Keys {
 		if !strings.EqualFold(key.Usage, "signing") || !strings.EqualFold(key.Value.Type, "x509Certificate") {
 			continue
+		}
+		if long += len(key.Value.Value); long > maxCertificates {
+			return nil, nil, fmt.Sprintf("its certificates are larger than %d KiB", maxCertificates>>10)
 		}
 		der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(key.Value.Value), ""))
 		if err != nil || len(der) == 0 {

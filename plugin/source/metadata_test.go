@@ -42,6 +42,8 @@ func TestParseMetadata(t *testing.T) {
 		{"keys are no list", `{"keys":{"usage":"signing"}}`, 0, "another shape"},
 		{"as many values as there may be", `{"keys":[],"x":[` + strings.Repeat("0,", mostMetadata-4) + `0]}`, 0, ""},
 		{"one more", `{"keys":[],"x":[` + strings.Repeat("0,", mostMetadata-3) + `0]}`, 0, "holds 1001 values and names; the limit is 1000"},
+		{"certificates as long as they may be", metadataDocument(make([]byte, maxCertificates/4*3)), 1, ""},
+		{"and longer", metadataDocument(make([]byte, maxCertificates/4*3), one), 0, "larger than 64 KiB"},
 		{"a list", `[]`, 0, "another shape"},
 		{"nothing", ``, 0, "no JSON"},
 	} {

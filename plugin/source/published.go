@@ -113,8 +113,8 @@ const (
 	stagePublished = "reading published metadata"
 	metadataPath   = "/autodiscover/metadata/json/1"
 	// maxMetadata is the largest document that is read, in bytes; a real one
-	// has less than 10 KiB, and a thousand of them are kept.
-	maxMetadata = 64 << 10
+	// has less than 10 KiB.
+	maxMetadata = 1 << 20
 )
 
 // askPublished asks all addresses and returns an answer for each.
@@ -176,7 +176,7 @@ func askMetadata(ctx context.Context, client *http.Client, address string) *auth
 	case err != nil:
 		answer.Error = publishedProblem(err)
 	case len(body) > maxMetadata:
-		answer.Error = malformedMetadata(fmt.Sprintf("it is larger than %d KiB", maxMetadata>>10))
+		answer.Error = malformedMetadata(fmt.Sprintf("it is larger than %d MiB", maxMetadata>>20))
 	default:
 		answer.Thumbprints, answer.Certificates, answer.Error = parsedMetadata(ctx, body)
 	}

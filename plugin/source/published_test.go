@@ -85,7 +85,7 @@ func TestPublishedAnswers(t *testing.T) {
 		{name: "302", answer: redirected, status: 302, reason: authcert.Unreadable, words: "redirect"},
 		{name: "a page to log on", answer: answers(200, "<html><body>Outlook</body></html>"), status: 200, reason: authcert.Malformed, words: "no JSON"},
 		{name: "cut off", answer: cut, status: 200, reason: authcert.Malformed, words: "cut off"},
-		{name: "too long", answer: answers(200, good+strings.Repeat(" ", maxMetadata)), status: 200, reason: authcert.Malformed, words: "larger than 64 KiB"},
+		{name: "too long", answer: answers(200, good+strings.Repeat(" ", maxMetadata)), status: 200, reason: authcert.Malformed, words: "larger than 1 MiB"},
 		{name: "reset", answer: resets, reason: authcert.Unreachable},
 		{name: "silent", answer: waits(""), reason: authcert.Timeout, words: "no answer in time"},
 		{name: "silent after half of it", answer: waits(good[:100]), status: 200, reason: authcert.Timeout, words: "no answer in time"},
