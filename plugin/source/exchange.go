@@ -86,7 +86,7 @@ func (r Remoting) session(ctx context.Context) (*remoteSession, error) {
 		if err != nil {
 			return nil, remotingProblem(config.URL, "", err)
 		}
-		session := &remoteSession{conversation: conversation, url: config.URL}
+		session := &remoteSession{conversation: conversation, config: config}
 		if err = session.open(ctx); err == nil {
 			return session, nil
 		}

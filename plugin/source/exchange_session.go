@@ -13,7 +13,7 @@ import (
 // remoteSession is a PowerShell session in a WS-Management shell of Exchange's endpoint.
 type remoteSession struct {
 	conversation *wsman.Conversation
-	url          string
+	config       wsman.Config
 	pool         *psrp.Pool
 	shell        string         // its name, "" while there is none
 	running      *psrp.Pipeline // whose end has not been seen
@@ -71,13 +71,16 @@ func (e *poolError) Error() string {
 	return text
 }
 
-// run runs one command to its end: two messages, unless its output is long or takes long. Patience bounds the wait
-// while the host itself answers; after that the command is still running, and the session is good for nothing but close.
+// run runs one command to its end: two messages, unless its output is long or takes long. Patience bounds the wait; after
+// that the command is still running, and the session is good for nothing but close. A host that does not answer at all
+// by then is late, and the connection of no use either.
 func (s *remoteSession) run(ctx context.Context, command psrp.Command, patience time.Duration) (*psrp.Pipeline, error) {
 	pipeline, err := s.pool.NewPipeline(command)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errProtocol, err)
 	}
+	ctx, cancelLate := context.WithTimeout(ctx, patience+late)
+	defer cancelLate()
 	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s.running = pipeline
@@ -195,10 +198,18 @@ func (s *remoteSession) end(ctx context.Context) error {
 	return nil
 }
 
-// reopen replaces a session that is stuck or lost, over the same connection.
-func (s *remoteSession) reopen(ctx context.Context) error {
+// reopen replaces a session that is stuck or lost, over the same connection unless it shall be anew, with another logon.
+func (s *remoteSession) reopen(ctx context.Context, anew bool) error {
 	if err := s.end(ctx); err != nil {
 		return err
+	}
+	if anew {
+		conversation, err := wsman.New(s.config)
+		if err != nil {
+			return err
+		}
+		_ = s.conversation.Close()
+		s.conversation = conversation
 	}
 	return s.open(ctx)
 }

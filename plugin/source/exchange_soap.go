@@ -52,7 +52,7 @@ func (s *remoteSession) message(m soapMessage) []byte {
 	if m.wait == 0 {
 		m.wait = longWait
 	}
-	return fmt.Appendf(nil, envelope, xmlText(s.url), m.action, psrp.NewID(), exchangeResource, maxEnvelope, m.wait.Seconds(), options, selectors, m.body)
+	return fmt.Appendf(nil, envelope, xmlText(s.config.URL), m.action, psrp.NewID(), exchangeResource, maxEnvelope, m.wait.Seconds(), options, selectors, m.body)
 }
 
 func (s *remoteSession) createMessage(creation []byte) []byte {

@@ -20,6 +20,7 @@ type exchange struct {
 	sync.Mutex
 	asked  []string
 	answer map[string]wsmantest.CmdletResult // by cmdlet, or cmdlet and server
+	began  func(cmdlet string)               // told before a cmdlet answers, unless nil
 }
 
 func (e *exchange) run(c wsmantest.Cmdlet) wsmantest.CmdletResult {
@@ -27,6 +28,9 @@ func (e *exchange) run(c wsmantest.Cmdlet) wsmantest.CmdletResult {
 	defer e.Unlock()
 	name := strings.TrimSpace(c.Name + " " + c.Parameters["Server"])
 	e.asked = append(e.asked, name)
+	if e.began != nil {
+		e.began(name)
+	}
 	result, known := e.answer[name]
 	if !known {
 		result = organization[name]
