@@ -29,7 +29,8 @@ const reserve = 1500 * time.Millisecond
 // Snapshot opens a session, asks for AuthConfig, the servers, what tells a hybrid organization, and each server's
 // certificates, and closes the session, at the latest a second after the context has ended. What it could read by then
 // is in the snapshot, what it could not in its Errors and in the servers' own. It gives an error, with its Reason, when
-// there was no session, or when neither AuthConfig nor the servers could be read in it.
+// there was no session, or when neither AuthConfig nor the servers could be read in it for another cause than the
+// certificate's own.
 func (r Remoting) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 	if r.Endpoint.Auth == wsman.AuthNTLM {
 		return nil, &authcert.Problem{Stage: "preparing PowerShell remoting", Reason: authcert.Unsupported,

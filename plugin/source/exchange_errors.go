@@ -66,9 +66,22 @@ func cmdletProblem(cmdlet string, e *psrp.ErrorRecord) *authcert.Problem {
 	case p.Reason == authcert.Throttled:
 		p.Hint = hintThrottled
 	case p.Reason == authcert.Malformed || p.Reason == authcert.Unreadable:
-		p.Hint = hintSigning
+		return signing(p)
 	}
 	return p
+}
+
+// signing adds what is probably behind a cmdlet that fails without a cause of its own, or brings only half of an object.
+func signing(p *authcert.Problem) *authcert.Problem {
+	p.Message += "; probably because the Auth Certificate itself is expired or missing: Exchange signs what it serializes with it"
+	p.Hint = hintSigning
+	return p
+}
+
+// isSigning tells whether that is behind an error.
+func isSigning(err error) bool {
+	var problem *authcert.Problem
+	return errors.As(err, &problem) && problem.Hint == hintSigning
 }
 
 // innermost is what the last exception in the chain says, as a rule the cause; else the record's own words.
@@ -87,7 +100,7 @@ const (
 	hintRole      = "Exchange Management Shell: " + authcert.GrantRole
 	hintRemote    = hintRole + `; and Set-User ACCOUNT -RemotePowerShellEnabled $true`
 	hintThrottled = "Exchange limits the sessions and cmdlets of an account (Get-ThrottlingPolicy: PowerShellMaxConcurrency and its siblings): end stale sessions, or give the account a policy of its own"
-	hintSigning   = "Exchange signs what it serializes with the Auth Certificate: where that is expired or missing, cmdlets fail like this. See the certificate itself, or ask with --via winrm"
+	hintSigning   = "See the Auth Certificate itself on the server, or ask with --via winrm, whose collector reads the host's own store"
 	hintNoHost    = "Is it an Exchange server? Its PowerShell endpoint is http://SERVER/PowerShell/ unless --exchange-url says otherwise"
 	hintSPN       = "Ask a server by its own full name. A load-balanced name has a service principal name only if the alternate service account got it: setspn -S HTTP/NAME ACCOUNT$"
 	hintConnect   = "Check host, port and firewall, and that the site and its application pool MSExchangePowerShellFrontEndAppPool run"

@@ -29,11 +29,16 @@ const (
 	hybridCmdlets = 4
 )
 
-// all asks for everything.
+// all asks for everything. Where neither AuthConfig nor the servers can be read there is nothing to judge, unless it is
+// the certificate itself that keeps them from being read.
 func (q *inquiry) all(ctx context.Context) (*authcert.Snapshot, error) {
 	err := q.authConfig(ctx)
 	servers, listErr := q.servers(ctx)
-	if err != nil && listErr != nil {
+	switch {
+	case err == nil || listErr == nil:
+	case hasReason(listErr, authcert.AccessDenied) && !hasReason(err, authcert.AccessDenied):
+		return nil, listErr
+	case !isSigning(err):
 		return nil, err
 	}
 	q.note(authcert.StageAuthConfig, err)
@@ -103,6 +108,9 @@ func (q *inquiry) authConfig(ctx context.Context) error {
 		return err
 	}
 	config, problem := readAuthConfig(found[0], hintSigning)
+	if problem != nil {
+		problem = signing(problem)
+	}
 	switch {
 	case config == nil:
 		return problem
@@ -149,7 +157,7 @@ func (q *inquiry) certificates(ctx context.Context, s *authcert.Server, waiting 
 	case len(found) == 0:
 		s.Error = &authcert.Problem{Reason: authcert.NotFound, Message: "Get-ExchangeCertificate returned nothing", Hint: returnsNothing("Get-ExchangeCertificate")}
 	case without > 0:
-		s.Error = &authcert.Problem{Reason: authcert.Malformed, Message: fmt.Sprintf("%d of %d certificates came without RawData", without, len(found)), Hint: hintSigning}
+		s.Error = signing(&authcert.Problem{Reason: authcert.Malformed, Message: fmt.Sprintf("%d of %d certificates came without RawData", without, len(found))})
 	}
 	if s.Error != nil {
 		s.Error.Stage = authcert.StageCertificate

@@ -4,17 +4,11 @@ package source_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha1"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/big"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,21 +35,6 @@ func ofLab(l *wsmantest.Lab, h *wsmantest.LabHost) source.Remoting {
 		URL: h.URL + "/PowerShell/", Auth: wsman.AuthKerberos, Username: labUser + "@" + wsmantest.LabRealm, Password: wsman.NewSecret(password),
 		Kerberos: wsman.Kerberos{KDCs: []string{l.KDC}}, TLS: wsman.TLS{CAFile: h.CAFile},
 	}}
-}
-
-// authCertificate is a self-signed certificate for these dates, and its thumbprint.
-func authCertificate(t *testing.T, from, to time.Time) (der []byte, thumbprint string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(from.Unix()), Subject: pkix.Name{CommonName: "Microsoft Exchange Server Auth Certificate"}, NotBefore: from, NotAfter: to}
-	der, err = x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der, fmt.Sprintf("%X", sha1.Sum(der))
 }
 
 // madeExport writes an organization as Export-Clixml does: AuthConfig, and the certificates of each server ex01, ex02, ….
@@ -173,7 +152,6 @@ func TestIntegrationProblems(t *testing.T) {
 		{"WinRM's URL", "", false, func(r *source.Remoting) { r.Endpoint.URL = strings.Replace(r.Endpoint.URL, "PowerShell/", "wsman", 1) }, authcert.NotFound, "opening a session", "Is it an Exchange server?"},
 		{"a host that stalls", "--slow Create=30", false, nil, authcert.Timeout, "opening a session", "in time"},
 		{"a cmdlet that stalls", "--slow Command=30", false, nil, authcert.Timeout, "get-authconfig", "in time"},
-		{"both cmdlets fail", "--fail Get-AuthConfig=kaputt;Get-ExchangeServer=kaputt", false, nil, authcert.Unreadable, "get-authconfig", "kaputt"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			h := l.Host(t, row.tls, append(strings.Fields(row.args), "--export", export)...)
@@ -202,6 +180,26 @@ func TestIntegrationProblems(t *testing.T) {
 				t.Errorf("%+v: want nothing left behind and nothing in clear", c)
 			}
 		})
+	}
+}
+
+// TestIntegrationBothFail has AuthConfig and the list of servers fail without a cause of their own: a finding says why.
+func TestIntegrationBothFail(t *testing.T) {
+	l := startLab(t)
+	h := l.Host(t, false, "--fail", "Get-AuthConfig=kaputt;Get-ExchangeServer=kaputt", "--export", shared(t, "realdata/exchange/contoso-lab"))
+	snap, err := ofLab(l, h).Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(snap.Errors, func(p authcert.Problem) bool { return p.Stage == authcert.StageAuthConfig })
+	if i < 0 || snap.Errors[i].Reason != authcert.Unreadable || !strings.Contains(snap.Errors[i].Message, "kaputt; probably because the Auth Certificate itself") {
+		t.Errorf("%+v: want why AuthConfig could not be read", snap.Errors)
+	}
+	if got := verdict(snap, time.Now()); got[0] != authcert.Unknown.String() || !slices.Contains(got, "authconfig-unreadable UNKNOWN  ") {
+		t.Errorf("%q: want a finding", got)
+	}
+	if c := h.Count(t); c.Shells+c.Processes != 0 || c.Logons != 1 {
+		t.Errorf("%+v: want nothing left behind and one logon", c)
 	}
 }
 
