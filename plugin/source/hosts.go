@@ -80,9 +80,9 @@ func (h Host) knock(ctx context.Context) error {
 
 // ask takes the ways in order. The next one is taken when one cannot answer, or
 // learnt no more than the failure of Exchange's PowerShell, which the very
-// certificate in question may have caused; never after a refusal. What was
-// learnt is returned where no other way learnt more, and a way that is not open
-// to this account (unsupported) hides no better reason.
+// certificate in question may have caused; never after a refusal, be it of one
+// cmdlet. What was learnt is returned where no other way learnt more, and a way
+// that is not open to this account (unsupported) hides no better reason.
 func (h Host) ask(ctx context.Context, tried *[]string) (*authcert.Snapshot, error) {
 	var little *authcert.Snapshot
 	var err error
@@ -92,12 +92,12 @@ func (h Host) ask(ctx context.Context, tried *[]string) (*authcert.Snapshot, err
 		last := i == len(h.Ways)-1
 		snap, failed := way.ask(ctx, last)
 		switch {
-		case failed == nil && (last || tells(snap)):
+		case failed == nil && (last || tells(snap) || lacksRight(snap)):
 			*tried = append(*tried, failures...)
 			return snap, nil
 		case failed == nil:
 			little, decisive = snap, i
-			failed = &authcert.Problem{Stage: "asking Exchange", Reason: authcert.Unreadable, Message: "no server's certificates could be read"}
+			failed = missed(snap)
 		case little == nil && (err == nil || !hasReason(failed, authcert.Unsupported)):
 			err, decisive = failed, i
 		}
@@ -113,11 +113,15 @@ func (h Host) ask(ctx context.Context, tried *[]string) (*authcert.Snapshot, err
 	return nil, err
 }
 
+// wayOut is what a way takes to end behind its time: to clean up, and a moment.
+const wayOut = cleanUp + 200*time.Millisecond
+
 // ask leaves a third of the time to the ways behind this one.
 func (w Way) ask(ctx context.Context, last bool) (*authcert.Snapshot, error) {
 	if end, ok := ctx.Deadline(); ok && !last {
+		left := time.Until(end)
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(end)*2/3)
+		ctx, cancel = context.WithTimeout(ctx, max(left*2/3-wayOut, left/3))
 		defer cancel()
 	}
 	return w.Source.Snapshot(ctx)
@@ -135,6 +139,35 @@ func tells(snap *authcert.Snapshot) bool {
 		}
 	}
 	return false
+}
+
+// missed is what a snapshot that does not tell lacks.
+func missed(snap *authcert.Snapshot) error {
+	p := &authcert.Problem{Stage: "asking Exchange", Reason: authcert.Unreadable, Message: "no server's certificates could be read"}
+	if snap.AuthConfig == nil {
+		p.Message = "AuthConfig could not be read"
+	}
+	return p
+}
+
+// lacksRight tells whether this account may not do what the check is about: read
+// AuthConfig, or the certificates of any server that was asked.
+func lacksRight(snap *authcert.Snapshot) bool {
+	for i := range snap.Errors {
+		if snap.Errors[i].Stage == authcert.StageAuthConfig && snap.Errors[i].Reason == authcert.AccessDenied {
+			return true
+		}
+	}
+	denied := false
+	for i := range snap.Servers {
+		switch s := &snap.Servers[i]; {
+		case len(s.Certificates) > 0 || (s.Error != nil && s.Error.Reason != authcert.AccessDenied):
+			return false
+		case s.Error != nil:
+			denied = true
+		}
+	}
+	return denied
 }
 
 func hasReason(err error, reason authcert.Reason) bool {
