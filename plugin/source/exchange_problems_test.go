@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -132,6 +131,9 @@ func TestRemotingProblems(t *testing.T) {
 		{"a refusal without a category", fault(wsmantest.StepCreate, plugin, "w:InternalError", prefix+"Zugriff"), nil, authcert.Unreadable, "opening a session", "RemotePowerShellEnabled"},
 		{"too many sessions", fault(wsmantest.StepCreate, plugin, "w:InternalError", prefix+"connections allowed : 18 for the policy party : MaxConcurrency"), nil, authcert.Throttled, "opening a session", "Get-ThrottlingPolicy"},
 		{"too many shells", fault(wsmantest.StepCreate, wsman.CodeMaxShellsPerUser, "w:QuotaLimit", "quota"), nil, authcert.Throttled, "opening a session", "Get-ThrottlingPolicy"},
+		{"broken", wsmantest.Options{Pool: &wsmantest.Pool{State: 5}}, nil, authcert.Unreadable, "opening a session", "RemotePowerShellEnabled"},
+		{"closed", wsmantest.Options{Pool: &wsmantest.Pool{State: 3}}, nil, authcert.Unreadable, "opening a session", "did not open (state 3)"},
+		{"broken with access denied", wsmantest.Options{Pool: &wsmantest.Pool{State: 5, Error: errorRecord(18, "", "System.UnauthorizedAccessException")}}, nil, authcert.AccessDenied, "opening a session", "(state 5): Zugriff: System.UnauthorizedAccessException"},
 		{"connection lost", wsmantest.Options{Interfere: at(wsmantest.StepCreate, wsmantest.Interference{Drop: true})}, nil, authcert.Unreachable, "opening a session", ""},
 		{"an answer in clear", wsmantest.Options{Interfere: at(wsmantest.StepReceive, wsmantest.Interference{Clear: true})}, nil, authcert.Malformed, "opening a session", "clear"},
 		{"an answer that is changed", wsmantest.Options{Interfere: at(wsmantest.StepReceive, wsmantest.Interference{Mangle: func(b []byte) []byte { b[len(b)/2] ^= 1; return b }})}, nil, authcert.Malformed, "opening a session", ""},
@@ -198,101 +200,9 @@ func TestRemotingGivesUpOneServer(t *testing.T) {
 			if diff := cmp.Diff([]string{"ex01.contoso.com:!timeout", "ex02.contoso.com:c", "edge.contoso.com:"}, summary(snap)); diff != "" {
 				t.Errorf("servers and problems (-want +got):\n%s", diff)
 			}
-			if s := peer.Stats(); ctx.Err() != nil || s.OpenShells != 0 || s.Logons != 1 {
-				t.Errorf("%+v, context %v: want nothing left, one logon and an answer in time", s, ctx.Err())
+			if s := peer.Stats(); ctx.Err() != nil || s.OpenShells != 0 || s.Logons != 1 || s.Signals != 1 {
+				t.Errorf("%+v, context %v: want the command ended, nothing left, one logon and an answer in time", s, ctx.Err())
 			}
 		})
-	}
-}
-
-// TestRemotingConnectsAgain has the connection break in the middle, once: the cmdlet is asked for again.
-func TestRemotingConnectsAgain(t *testing.T) {
-	for _, step := range []wsmantest.Step{wsmantest.StepCommand, wsmantest.StepReceive} {
-		t.Run(string(step), func(t *testing.T) {
-			var e exchange
-			peer, r := endpoint(t, &e, wsmantest.Options{Interfere: func(s wsmantest.Step, count int) *wsmantest.Interference {
-				if s == step && count == 3 {
-					return &wsmantest.Interference{Drop: true}
-				}
-				return nil
-			}})
-			snap, err := r.Snapshot(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff([]string{"ex01.contoso.com:ab", "ex02.contoso.com:c", "edge.contoso.com:"}, summary(snap)); diff != "" {
-				t.Errorf("servers and problems (-want +got):\n%s", diff)
-			}
-			if s := peer.Stats(); s.OpenShells != 0 || s.Logons != 2 {
-				t.Errorf("%+v: want nothing left and a second logon", s)
-			}
-		})
-	}
-}
-
-// TestRemotingLeavesNothing cuts off every second of a hundred runs, at each step in turn.
-func TestRemotingLeavesNothing(t *testing.T) {
-	steps := []wsmantest.Step{wsmantest.StepCreate, wsmantest.StepCommand, wsmantest.StepReceive}
-	var mutex sync.Mutex
-	var cut func()
-	var at wsmantest.Step
-	var e exchange
-	peer, r := endpoint(t, &e, wsmantest.Options{Interfere: func(step wsmantest.Step, _ int) *wsmantest.Interference {
-		mutex.Lock()
-		defer mutex.Unlock()
-		if step != at {
-			return nil
-		}
-		at = ""
-		cut()
-		return &wsmantest.Interference{Hang: true}
-	}})
-	for i := range 100 {
-		ctx, cancel := context.WithCancel(t.Context())
-		mutex.Lock()
-		cut, at = cancel, ""
-		if i%2 == 1 {
-			at = steps[i/2%len(steps)]
-		}
-		mutex.Unlock()
-		snap, err := r.Snapshot(ctx)
-		cancel()
-		if (err != nil || snap == nil) != (i%2 == 1) {
-			t.Fatalf("run %d: error %v", i, err)
-		}
-		if s := peer.Stats(); s.OpenShells != 0 {
-			t.Fatalf("run %d, cut off at %s: %+v: want no session left behind", i, steps[i/2%len(steps)], s)
-		}
-	}
-	if s := peer.Stats(); s.OpenShells != 0 || s.RunningCommands != 0 {
-		t.Errorf("%+v: want no session and no command left behind", s)
-	}
-}
-
-// BenchmarkRemoting is a whole inquiry with a host in this process: logon, session, nine cmdlets and clean-up.
-func BenchmarkRemoting(b *testing.B) {
-	var e exchange
-	_, r := endpoint(b, &e, wsmantest.Options{})
-	for b.Loop() {
-		if _, err := r.Snapshot(b.Context()); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// BenchmarkRemotingOutput reads 1 MiB that one cmdlet brings, decryption included; the host in this process has sealed it.
-func BenchmarkRemotingOutput(b *testing.B) {
-	result := outputs(authConfig(first))
-	size := 0
-	for document := certificate(strings.Repeat("x", 6000), "ex01"); size < 1<<20; size += len(document) {
-		result.Output = append(result.Output, document)
-	}
-	e := exchange{answer: map[string]wsmantest.CmdletResult{"Get-AuthConfig": result}}
-	_, r := endpoint(b, &e, wsmantest.Options{Chunk: 300 << 10})
-	b.SetBytes(int64(size))
-	for b.Loop() {
-		if _, err := r.Snapshot(b.Context()); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -68,6 +68,8 @@ type Options struct {
 	// Cmdlet plays the commands of a PowerShell session without script text, in one call at a time per session. Nil
 	// has them return nothing.
 	Cmdlet func(Cmdlet) CmdletResult
+	// Pool is what becomes of a PowerShell session's runspace pool; nil when it opens.
+	Pool *Pool
 	// Interfere is asked before each step is answered, with how often that step has come (from 1). Nil leaves it alone.
 	Interfere func(step Step, count int) *Interference
 }
@@ -123,6 +125,7 @@ type Stats struct {
 	Requests, Connections, Logons, RefusedLogons int
 	ClearBodies, BasicCredentials                int
 	Commands                                     int // started so far
+	Signals                                      int // that ended a command of a PowerShell session
 	OpenShells, RunningCommands                  int // now
 }
 

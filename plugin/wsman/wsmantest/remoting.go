@@ -46,7 +46,16 @@ const (
 	messagePipelineState = 0x00041006
 )
 
-const powerShellResource = "http://schemas.microsoft.com/powershell/"
+const (
+	exchangeResource = "http://schemas.microsoft.com/powershell/Microsoft.Exchange"
+	signalTerminate  = nsShell + "/signal/terminate"
+)
+
+// Pool is how the runspace pool of a PowerShell session ends up ([MS-PSRP] 2.2.3.4).
+type Pool struct {
+	State int    // 3 closed, 5 broken
+	Error string // the error record's CLIXML, if there is one
+}
 
 var (
 	faultNoResource = Fault{Code: 2150858811, Subcode: "wsa:DestinationUnreachable", Reason: "The resource URI was not found in the WS-Management catalog."}
@@ -55,7 +64,6 @@ var (
 
 // remote is a shell with a runspace pool in it.
 type remote struct {
-	resource string
 	pool     []byte // its GUID as it came
 	sent     uint64
 	stream   *remoteCommand // the pool's own
@@ -134,13 +142,17 @@ func (h *Host) createRemote(q *envelope) ([]byte, *Fault) {
 		}
 	}
 	kinds, messages := clientMessages(q.Body.Shell.CreationXML)
-	if version != "2.3" || len(kinds) != 2 || kinds[0] != messageCapability || kinds[1] != messageInitPool {
+	if version != "2.3" || q.Body.Shell.IdleTimeout == "" || len(kinds) != 2 || kinds[0] != messageCapability || kinds[1] != messageInitPool {
 		return nil, &faultCreation
 	}
-	r := &remote{resource: q.Resource, pool: messages[0][8:24], commands: map[string]*remoteCommand{}}
+	r := &remote{pool: messages[0][8:24], commands: map[string]*remoteCommand{}}
 	output := r.message(nil, nil, h.options.Fragment, messageCapability, `<Obj RefId="0"><MS><Version N="protocolversion">2.2</Version><Version N="PSVersion">2.0</Version><Version N="SerializationVersion">1.1.0.1</Version></MS></Obj>`)
 	output = r.message(output, nil, h.options.Fragment, messagePrivateData, `<Obj RefId="0"><MS><Nil N="ApplicationPrivateData"/></MS></Obj>`)
-	output = r.message(output, nil, h.options.Fragment, messagePoolState, `<Obj RefId="0"><MS><I32 N="RunspaceState">2</I32></MS></Obj>`)
+	state := `<I32 N="RunspaceState">2</I32>`
+	if pool := h.options.Pool; pool != nil {
+		state = fmt.Sprintf(`<I32 N="RunspaceState">%d</I32>%s`, pool.State, asErrorRecord(pool.Error))
+	}
+	output = r.message(output, nil, h.options.Fragment, messagePoolState, `<Obj RefId="99"><MS>`+state+`</MS></Obj>`)
 	r.stream = &remoteCommand{output: output, hang: true}
 	id := q.Body.Shell.ID
 	h.mu.Lock()
@@ -154,9 +166,6 @@ func (h *Host) operateRemote(ctx context.Context, id string, s *shell, q *envelo
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.remote
-	if q.Resource != r.resource {
-		return nil, &faultNoResource
-	}
 	command := r.commands[q.commandID()]
 	switch q.step() {
 	case StepCommand:
@@ -173,7 +182,8 @@ func (h *Host) operateRemote(ctx context.Context, id string, s *shell, q *envelo
 			return q.answer(nsShell+"/SendResponse", "<rsp:SendResponse/>"), nil
 		}
 	case StepSignal:
-		if command != nil {
+		if command != nil && q.Body.Signal.Code == signalTerminate {
+			h.count(func(s *Stats) { s.Signals++ })
 			command.done, command.hang = true, false
 			return q.answer(nsShell+"/SignalResponse", "<rsp:SignalResponse/>"), nil
 		}
@@ -228,12 +238,15 @@ func (r *remote) result(pipeline []byte, limit int, result CmdletResult) (out []
 	switch {
 	case result.Hang, result.Endless:
 	case result.Failure != "":
-		record := strings.Replace(result.Failure, "<Obj ", `<Obj N="ExceptionAsErrorRecord" `, 1)
-		add(messagePipelineState, `<Obj RefId="99"><MS><I32 N="PipelineState">5</I32>`+record+`</MS></Obj>`)
+		add(messagePipelineState, `<Obj RefId="99"><MS><I32 N="PipelineState">5</I32>`+asErrorRecord(result.Failure)+`</MS></Obj>`)
 	default:
 		add(messagePipelineState, `<Obj RefId="0"><MS><I32 N="PipelineState">4</I32></MS></Obj>`)
 	}
 	return out
+}
+
+func asErrorRecord(record string) string {
+	return strings.Replace(record, "<Obj ", `<Obj N="ExceptionAsErrorRecord" `, 1)
 }
 
 // receiveRemote hands the next piece of a stream out, or waits as long as the client asks for.

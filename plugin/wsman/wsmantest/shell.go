@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"strings"
@@ -24,74 +23,6 @@ var (
 	faultNoShell     = Fault{Code: 2150858843, Subcode: "w:InvalidSelectors", Reason: "The request for the Windows Remote Shell failed because the shell was not found on the server."}
 	faultUnsupported = Fault{Code: 2150858817, Subcode: "wsa:ActionNotSupported", Reason: "The action is not supported."}
 )
-
-// envelope is what the host reads of a request.
-type envelope struct {
-	Action    string `xml:"Header>Action"`
-	MessageID string `xml:"Header>MessageID"`
-	Resource  string `xml:"Header>ResourceURI"`
-	Timeout   string `xml:"Header>OperationTimeout"`
-	Options   []struct {
-		Name       string `xml:"Name,attr"`
-		MustComply string `xml:"MustComply,attr"`
-		Value      string `xml:",chardata"`
-	} `xml:"Header>OptionSet>Option"`
-	Selectors []struct {
-		Name  string `xml:"Name,attr"`
-		Value string `xml:",chardata"`
-	} `xml:"Header>SelectorSet>Selector"`
-	Body struct {
-		Inner string `xml:",innerxml"`
-		Shell struct {
-			ID          string `xml:"ShellId,attr"`
-			CreationXML string `xml:"http://schemas.microsoft.com/powershell creationXml"`
-		} `xml:"Shell"`
-		Command struct {
-			ID        string   `xml:"CommandId,attr"`
-			Line      string   `xml:"Command"`
-			Arguments []string `xml:"Arguments"`
-		} `xml:"CommandLine"`
-		Streams []struct {
-			CommandID string `xml:"CommandId,attr"`
-			End       string `xml:"End,attr"`
-			Data      string `xml:",chardata"`
-		} `xml:"Send>Stream"`
-		Desired struct {
-			CommandID string `xml:"CommandId,attr"`
-		} `xml:"Receive>DesiredStream"`
-		Signal struct {
-			CommandID string `xml:"CommandId,attr"`
-		} `xml:"Signal"`
-	} `xml:"Body"`
-}
-
-func parseEnvelope(raw []byte) *envelope {
-	var e envelope
-	if err := xml.Unmarshal(raw, &e); err != nil {
-		return &envelope{}
-	}
-	return &e
-}
-
-func (e *envelope) step() Step {
-	return Step(e.Action[strings.LastIndexByte(e.Action, '/')+1:])
-}
-
-func (e *envelope) commandID() string {
-	for _, stream := range e.Body.Streams {
-		return stream.CommandID
-	}
-	return e.Body.Desired.CommandID + e.Body.Signal.CommandID
-}
-
-// wait is the OperationTimeout; masterzen/winrm and others write it as PT60S or PT0.5S.
-func (e *envelope) wait() time.Duration {
-	d, err := time.ParseDuration(strings.ToLower(strings.TrimPrefix(strings.TrimSpace(e.Timeout), "PT")))
-	if err != nil {
-		return time.Minute
-	}
-	return d
-}
 
 // shell is a Windows Remote Shell, or a PowerShell session.
 type shell struct {
@@ -175,7 +106,7 @@ func (c *command) start(run func(Command) Result, q Command) {
 
 // operate carries an operation out.
 func (h *Host) operate(ctx context.Context, q *envelope) ([]byte, *Fault) {
-	switch remote := strings.HasPrefix(q.Resource, powerShellResource); {
+	switch remote := q.Resource == exchangeResource; {
 	case q.step() != StepCreate:
 	case remote:
 		return h.createRemote(q)
@@ -194,7 +125,10 @@ func (h *Host) operate(ctx context.Context, q *envelope) ([]byte, *Fault) {
 	if s == nil {
 		return nil, &faultNoShell
 	}
-	if s.remote != nil && q.step() != StepDelete {
+	switch {
+	case s.remote != nil && q.Resource != exchangeResource:
+		return nil, &faultNoResource
+	case s.remote != nil && q.step() != StepDelete:
 		return h.operateRemote(ctx, id, s, q)
 	}
 	switch q.step() {
