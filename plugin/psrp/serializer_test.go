@@ -12,18 +12,42 @@ import (
 	"check_exchange_authcert/plugin/clixml"
 )
 
-// values are what an object holds, by path.
+// values are what an object is and holds, by path. To the engine a type that it does not load anew is a deserialized one,
+// and an object without a type a custom one.
 func values(path string, o *clixml.Object, all map[string]string) map[string]string {
-	if text, ok := o.Str(); ok || o.IsNil() || o.Value != nil {
-		all[path] = fmt.Sprintf("%q %v", text, o.Value)
+	all[path] = fmt.Sprintf("%s %q %v", o.Type, o.Text, o.Value)
+	if len(o.TypeNames) > 0 && o.TypeNames[0] != "System.Management.Automation.PSCustomObject" {
+		all[path] += " " + strings.ReplaceAll(strings.Join(o.TypeNames, " "), "Deserialized.", "")
 	}
 	for _, m := range o.Extended {
 		values(path+"."+m.Name, m.Value, all)
+	}
+	for _, m := range o.Adapted {
+		values(path+"/"+m.Name, m.Value, all)
 	}
 	for i, item := range o.Items {
 		values(fmt.Sprintf("%s[%d]", path, i), item, all)
 	}
 	return all
+}
+
+// essential is what the engine must find in the documents, in their order.
+var essential = []map[string]string{
+	{
+		".PowerShell.Cmds": `Obj "" <nil> ` + strings.Join(psObjects, " "), ".PowerShell.Cmds[0].Cmd": `S "Get-ExchangeCertificate" Get-ExchangeCertificate`,
+		".PowerShell.Cmds[0].IsScript": `B "false" false`, ".PowerShell.Cmds[0].Args[0].N": `S "Server" Server`, ".PowerShell.Cmds[0].Args[0].V": `S "ex01.contoso.com" ex01.contoso.com`,
+		".PowerShell.Cmds[0].Args[1].V":  `Obj "" <nil> System.String[] System.Array System.Object`,
+		".PowerShell.Cmds[0].MergeError": `Obj "None" 0 ` + resultTypes + ` System.Enum System.ValueType System.Object`,
+	},
+	{".protocolversion": `Version "2.3" 2.3`},
+	{".MaxRunspaces": `I32 "1" 1`, ".HostInfo._isHostNull": `B "true" true`, ".ApartmentState": `Obj "Unknown" 2 System.Threading.ApartmentState System.Enum System.ValueType System.Object`},
+	{
+		".ci": `I64 "5" 5`, ".mi": `Obj "ReadLine" 11 System.Management.Automation.Remoting.RemoteHostMethodId System.Enum System.ValueType System.Object`,
+		".me":                       fmt.Sprintf("Obj %q <nil> System.Management.Automation.ErrorRecord System.Object", refused),
+		".me.Exception":             fmt.Sprintf("Obj %q <nil> System.NotSupportedException System.SystemException System.Exception System.Object", refused),
+		".me.Exception/Message":     fmt.Sprintf("S %q %s", refused, refused),
+		".me.FullyQualifiedErrorId": `S "NoHost" NoHost`, ".me.ErrorCategory_Category": `I32 "11" 11`,
+	},
 }
 
 // TestEngineSerializesTheSame has PSSerializer read every kind of message that is sent, and write it again.
@@ -78,8 +102,14 @@ func TestEngineSerializesTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(values("", got[0], map[string]string{}), values("", want[0], map[string]string{})); diff != "" || len(values("", want[0], map[string]string{})) < 3 {
+		read := values("", got[0], map[string]string{})
+		if diff := cmp.Diff(read, values("", want[0], map[string]string{})); diff != "" {
 			t.Errorf("document %d: got -, want +:\n%s", i, diff)
+		}
+		for path, text := range essential[i] {
+			if read[path] != text {
+				t.Errorf("document %d: got %s = %s, want %s", i, path, read[path], text)
+			}
 		}
 	}
 }
