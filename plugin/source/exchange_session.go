@@ -16,6 +16,7 @@ type remoteSession struct {
 	config       wsman.Config
 	pool         *psrp.Pool
 	shell        string         // its name, "" while there is none
+	asked        bool           // for that shell, which the host may still be making
 	running      *psrp.Pipeline // whose end has not been seen
 	idle         int            // answers to Receive in a row that brought nothing
 }
@@ -31,7 +32,7 @@ func (s *remoteSession) open(ctx context.Context) error {
 	answer, err := s.conversation.Do(ctx, s.createMessage(s.pool.Open()))
 	if err != nil {
 		if mayHaveArrived(err) {
-			s.shell = s.pool.ID().String() // which is the name that was asked for
+			s.shell, s.asked = s.pool.ID().String(), true // which is the name that was asked for
 		}
 		return err
 	}
@@ -190,13 +191,27 @@ func (s *remoteSession) end(ctx context.Context) error {
 		_, _ = s.conversation.Do(ctx, s.signalMessage(s.running.ID().String())) // Delete does it too, with less patience
 	}
 	_, err := s.conversation.Do(ctx, s.deleteMessage())
+	for tries := 1; s.asked && sessionGone(err) && tries < deletions; tries++ {
+		select {
+		case <-ctx.Done():
+		case <-time.After(between):
+		}
+		_, err = s.conversation.Do(ctx, s.deleteMessage())
+	}
 	var fault *wsman.Fault
 	if err != nil && !errors.As(err, &fault) {
 		return err
 	}
-	s.shell, s.running = "", nil
+	s.shell, s.running, s.asked = "", nil, false
 	return nil
 }
+
+// A shell that was asked for and not waited for may come to be behind its end: it is deleted so many times, at this
+// interval.
+const (
+	deletions = 6
+	between   = 100 * time.Millisecond
+)
 
 // reopen replaces a session that is stuck or lost, over the same connection unless it shall be anew, with another logon.
 func (s *remoteSession) reopen(ctx context.Context, anew bool) error {

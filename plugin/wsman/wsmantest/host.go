@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Command is what a client wants to run.
@@ -90,12 +91,13 @@ const (
 	StepDelete    Step = "Delete"
 )
 
-// Interference changes one answer. Of the fields that are set the first of Hang, Drop, Fault and Status counts.
+// Interference changes one answer. Of the fields that are set the first of Late, Hang, Drop, Fault and Status counts.
 type Interference struct {
-	Hang        bool   // no answer until the client gives up
-	Drop        bool   // the connection ends without an answer
-	Fault       *Fault // a sealed fault with HTTP 500
-	Status      int    // an answer in clear, with what follows
+	Hang        bool          // no answer until the client gives up
+	Late        time.Duration // Hang, with the operation carried out after this time
+	Drop        bool          // the connection ends without an answer
+	Fault       *Fault        // a sealed fault with HTTP 500
+	Status      int           // an answer in clear, with what follows
 	Header      http.Header
 	ContentType string
 	Body        []byte
@@ -125,6 +127,7 @@ type Stats struct {
 	Requests, Connections, Logons, RefusedLogons int
 	ClearBodies, BasicCredentials                int
 	Commands                                     int // started so far
+	Late                                         int // operations that nobody waited for
 	Signals                                      int // that ended a command of a PowerShell session
 	OpenShells, RunningCommands                  int // now
 }

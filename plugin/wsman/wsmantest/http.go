@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 type peerKey struct{}
@@ -229,6 +230,13 @@ func (h *Host) message(w http.ResponseWriter, r *http.Request, p *peer, body []b
 	}
 	q := parseEnvelope(body)
 	i := h.interference(q.step())
+	if i != nil && i.Late > 0 {
+		time.AfterFunc(i.Late, func() {
+			h.operate(h.closing, q)
+			h.count(func(s *Stats) { s.Late++ })
+		})
+		i = &Interference{Hang: true}
+	}
 	if h.interfered(w, r, p, i) {
 		return
 	}

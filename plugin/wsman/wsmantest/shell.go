@@ -113,12 +113,7 @@ func (h *Host) operate(ctx context.Context, q *envelope) ([]byte, *Fault) {
 	default:
 		return h.create(q), nil
 	}
-	id := ""
-	for _, selector := range q.Selectors {
-		if selector.Name == "ShellId" {
-			id = selector.Value
-		}
-	}
+	id := q.shellID()
 	h.mu.Lock()
 	s := h.shells[id]
 	h.mu.Unlock()

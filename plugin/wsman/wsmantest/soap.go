@@ -74,6 +74,15 @@ func (e *envelope) commandID() string {
 	return e.Body.Desired.CommandID + e.Body.Signal.CommandID
 }
 
+func (e *envelope) shellID() string {
+	for _, selector := range e.Selectors {
+		if selector.Name == "ShellId" {
+			return selector.Value
+		}
+	}
+	return ""
+}
+
 // wait is the OperationTimeout; masterzen/winrm and others write it as PT60S or PT0.5S.
 func (e *envelope) wait() time.Duration {
 	d, err := time.ParseDuration(strings.ToLower(strings.TrimPrefix(strings.TrimSpace(e.Timeout), "PT")))
