@@ -101,6 +101,7 @@ const (
 	hintRemote    = hintRole + `; and Set-User ACCOUNT -RemotePowerShellEnabled $true`
 	hintThrottled = "Exchange limits the sessions and cmdlets of an account (Get-ThrottlingPolicy: PowerShellMaxConcurrency and its siblings): end stale sessions, or give the account a policy of its own"
 	hintSigning   = "See the Auth Certificate itself on the server, or ask with --via winrm, whose collector reads the host's own store"
+	hintInWords   = "A server on which the Auth Certificate is expired or missing may write properties in words: see what Get-AuthConfig returns there, or ask with --via winrm"
 	hintNoHost    = "Is it an Exchange server? Its PowerShell endpoint is http://SERVER/PowerShell/ unless --exchange-url says otherwise"
 	hintSPN       = "Ask a server by its own full name. A load-balanced name has a service principal name only if the alternate service account got it: setspn -S HTTP/NAME ACCOUNT$"
 	hintConnect   = "Check host, port and firewall, and that the site and its application pool MSExchangePowerShellFrontEndAppPool run"

@@ -107,10 +107,7 @@ func (q *inquiry) authConfig(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	config, problem := readAuthConfig(found[0], hintSigning)
-	if problem != nil {
-		problem = signing(problem)
-	}
+	config, problem := readAuthConfig(found[0], hintInWords)
 	switch {
 	case config == nil:
 		return problem

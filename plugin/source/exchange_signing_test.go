@@ -50,8 +50,6 @@ func TestSigningBreaks(t *testing.T) {
 		"all but a server's own":      {map[string]wsmantest.CmdletResult{"Get-AuthConfig": broken, "Get-ExchangeServer": broken, own: outputs(certificate(string(expired), ""))}, []string{"authconfig-unreadable", "server-unreadable"}},
 		"certificates":                {map[string]wsmantest.CmdletResult{one: broken, two: broken}, []string{"server-unreadable ex01.contoso.com", "server-unreadable ex02.contoso.com"}},
 		"what is in the certificates": {map[string]wsmantest.CmdletResult{one: empty, two: empty}, []string{"server-unreadable ex01.contoso.com", "server-unreadable ex02.contoso.com"}},
-		"what is in AuthConfig, and all else": {map[string]wsmantest.CmdletResult{"Get-AuthConfig": outputs(authConfig("xyz")), "Get-ExchangeServer": broken, own: broken},
-			[]string{"authconfig-unreadable", "server-unreadable", "server-unreadable localhost"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, r := endpoint(t, &exchange{answer: row.answer}, wsmantest.Options{})
