@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"check_exchange_authcert/plugin"
@@ -35,11 +34,7 @@ func (p program) check(ctx context.Context, c *cli, out *bytes.Buffer) int {
 	facts := &keeper{Source: chosen}
 	result := plugin.Check(ctx, facts, c.policy(), at)
 	if c.Save != "" {
-		var judged *authcert.Snapshot
-		if result.Failure == nil { // else a part that came before a signal, or one that came too late
-			judged = facts.snap.Load()
-		}
-		result.Notes = slices.Insert(result.Notes, 0, save(c.Save, judged)) // first: later ones may not fit
+		result.Notes = slices.Insert(result.Notes, 0, save(c.Save, facts.judged(result))) // first: later ones may not fit
 	}
 	result.Metrics = append(result.Metrics, authcert.Metric{Name: "time", Value: p.now().Sub(start).Seconds(), Unit: "s"})
 	return formByName(c.Output).answer(out, result, c.Verbose)
@@ -105,14 +100,23 @@ func listFindings(out io.Writer) int {
 // keeper is a source that keeps what it read, so that it can be saved.
 type keeper struct {
 	plugin.Source
-	snap atomic.Pointer[authcert.Snapshot] // a source may still run when the deadline has passed
+	snap *authcert.Snapshot
 }
 
 // Snapshot reads from the source.
 func (k *keeper) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 	snap, err := k.Source.Snapshot(ctx)
-	k.snap.Store(snap)
+	k.snap = snap
 	return snap, err
+}
+
+// judged is what a result is about. It is nil after a failure: what was read is
+// a part at most, and the source may still run.
+func (k *keeper) judged(result authcert.Result) *authcert.Snapshot {
+	if result.Failure != nil {
+		return nil
+	}
+	return k.snap
 }
 
 // save writes a snapshot for this account's eyes only and returns a note on
