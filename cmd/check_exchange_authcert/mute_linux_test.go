@@ -16,6 +16,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"check_exchange_authcert/plugin/wsman/wsmantest"
 )
 
 // loopback listens until the test ends.
@@ -58,6 +62,11 @@ func mute(t *testing.T, listener net.Listener, reached func(), answers ...[]byte
 	return listener.Addr().String()
 }
 
+func portOf(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
+}
+
 // hangs is a web site that takes a request and answers nothing.
 func hangs(reached func()) http.HandlerFunc {
 	return func(_ http.ResponseWriter, r *http.Request) {
@@ -69,95 +78,10 @@ func hangs(reached func()) http.HandlerFunc {
 // rawHost accepts connections, and that is all.
 func rawHost(args ...string) func(*testing.T, func()) invocation {
 	return func(t *testing.T, reached func()) invocation {
-		_, port, _ := net.SplitHostPort(mute(t, loopback(t, "127.0.0.1:0"), reached))
-		call := invocation{args: []string{"-H", "localhost", "--port", port, "--username", "monitor@CONTOSO.TEST"}, env: map[string]string{passwordVariable: stallPassword}}
-		for _, arg := range args {
-			call.args = append(call.args, strings.Replace(arg, "PORT", port, 1))
-		}
-		return call
+		port := portOf(mute(t, loopback(t, "127.0.0.1:0"), reached))
+		return invocation{args: append([]string{"-H", "localhost", "--port", port, "--username", "monitor"}, args...), env: map[string]string{passwordVariable: stallPassword}}
 	}
 }
-
-// unconnected is a host that is named by these arguments, in which ADDRESS
-// stands for its address.
-func unconnected(args ...string) func(*testing.T, func()) invocation {
-	return func(t *testing.T, reached func()) invocation {
-		address := full(t, reached)
-		_, port, _ := net.SplitHostPort(address)
-		replace := strings.NewReplacer("ADDRESS", address, "PORT", port)
-		call := invocation{env: map[string]string{passwordVariable: stallPassword}}
-		for _, arg := range args {
-			call.args = append(call.args, replace.Replace(arg))
-		}
-		return call
-	}
-}
-
-// unconnectedKDC is a host whose KDC cannot be connected with.
-func unconnectedKDC(t *testing.T, reached func()) invocation {
-	call := windows("", viaKerberos)(t, func() {})
-	call.args[slices.Index(call.args, "--kdc")+1] = full(t, reached)
-	return call
-}
-
-// full is the address of a host whose queue of connections is full: it neither
-// accepts nor refuses another one.
-func full(t *testing.T, reached func()) (address string) {
-	listener := loopback(t, "127.0.0.1:0")
-	raw, err := listener.(*net.TCPListener).SyscallConn()
-	if err == nil {
-		err = raw.Control(func(fd uintptr) { _ = syscall.Listen(int(fd), 0) })
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	for err == nil {
-		var filler net.Conn
-		if filler, err = net.DialTimeout("tcp", listener.Addr().String(), 200*time.Millisecond); err == nil {
-			t.Cleanup(func() { filler.Close() })
-		}
-	}
-	trying := fmt.Appendf(nil, "0100007F:%04X 02 ", listener.Addr().(*net.TCPAddr).Port) // SYN_SENT
-	go await(t, func() bool {
-		table, err := os.ReadFile("/proc/net/tcp")
-		if err != nil || !bytes.Contains(table, trying) {
-			return err != nil
-		}
-		reached()
-		return true
-	})
-	return listener.Addr().String()
-}
-
-// unresolved has the only server of names hear every question and answer none.
-func unresolved(t *testing.T, reached func()) invocation {
-	if exec.Command("unshare", "--mount", "true").Run() != nil {
-		t.Skip("this account may not change what it sees of /etc")
-	}
-	address := fmt.Sprintf("127.0.92.%d", lastByte.Add(1))
-	server, err := net.ListenPacket("udp", address+":53")
-	if err != nil {
-		t.Skipf("no server of names: %v", err)
-	}
-	t.Cleanup(func() { server.Close() })
-	go func() {
-		if _, _, err := server.ReadFrom(make([]byte, 512)); err == nil {
-			reached()
-		}
-	}()
-	configuration := filepath.Join(t.TempDir(), "resolv.conf")
-	if err := os.WriteFile(configuration, []byte("nameserver "+address+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return invocation{
-		args:    []string{"-H", "ex01.contoso.com", "--via", "winrm", "--username", "monitor"},
-		env:     map[string]string{passwordVariable: stallPassword, "CONFIGURATION": configuration},
-		through: append([]string{"unshare", "--mount"}, through(`mount --bind "$CONFIGURATION" /etc/resolv.conf && exec "$@"`)...),
-	}
-}
-
-// lastByte makes addresses that no other test listens on.
-var lastByte atomic.Int32
 
 // await looks until something has happened, but not for ever.
 func await(t *testing.T, happened func() bool) bool {
@@ -186,7 +110,7 @@ func directoryAt(scheme string, secure bool, answers ...[]byte) func(*testing.T,
 		if secure {
 			listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}})
 		}
-		_, port, _ := net.SplitHostPort(mute(t, listener, reached, answers...))
+		port := portOf(mute(t, listener, reached, answers...))
 		return invocation{
 			args: []string{"--ldap", scheme + "://localhost:" + port, "--auth", "basic", "--username", "monitor", "--ca-file", caFile(stage, "ca.pem", certificate)},
 			env:  map[string]string{passwordVariable: stallPassword},
@@ -194,13 +118,32 @@ func directoryAt(scheme string, secure bool, answers ...[]byte) func(*testing.T,
 	}
 }
 
+// directoryLogon is a domain controller that does not answer a logon of its
+// own protocol, and its KDC.
+func directoryLogon(user string) func(*testing.T, func()) invocation {
+	return func(t *testing.T, reached func()) invocation {
+		realm := wsmantest.StartRealm(t, "CONTOSO.TEST")
+		realm.AddUser("monitor", stallPassword)
+		realm.AddService("ldap/localhost")
+		port := portOf(mute(t, loopback(t, "127.0.0.1:0"), reached))
+		return invocation{
+			args: []string{"--ldap", "ldap://localhost:" + port, "--username", user, "--kdc", realm.KDC()},
+			env:  map[string]string{passwordVariable: stallPassword},
+		}
+	}
+}
+
+// served counts the servers: each has an address of its own, as the port is
+// given.
+var served atomic.Uint32
+
 // servedHangs is a server whose front end takes a handshake and answers
 // nothing.
 func servedHangs(t *testing.T, reached func()) invocation {
 	if low, _ := condition("lowports"); !low {
 		t.Skip("this account may not listen on port 443")
 	}
-	address := fmt.Sprintf("127.0.91.%d", lastByte.Add(1))
+	address := fmt.Sprint("127.0.9.", served.Add(1)%256)
 	mute(t, loopback(t, address+":443"), reached)
 	data, err := os.ReadFile(sound)
 	if err != nil {
@@ -228,21 +171,29 @@ func tenantCall(t *testing.T, env map[string]string) invocation {
 // begun when all of it has been written: the pipe does not hold that much.
 func halfWritten(t *testing.T, text string, reached func()) *os.File {
 	t.Helper()
-	const setPipeSize, size = 1031, 4096 // F_SETPIPE_SZ
+	reader, writer := smallPipe(t)
+	go func() {
+		if _, err := io.WriteString(writer, text+strings.Repeat(" ", smallPipeSize)); err == nil {
+			reached()
+		}
+	}()
+	return reader
+}
+
+const smallPipeSize = 4096 // bytes
+
+// smallPipe holds less than the texts that go through it.
+func smallPipe(t *testing.T) (reader, writer *os.File) {
+	t.Helper()
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { reader.Close(); writer.Close() })
-	if _, _, failed := syscall.Syscall(syscall.SYS_FCNTL, writer.Fd(), setPipeSize, size); failed != 0 {
-		t.Fatal(failed)
+	if _, err := unix.FcntlInt(writer.Fd(), unix.F_SETPIPE_SZ, smallPipeSize); err != nil {
+		t.Fatal(err)
 	}
-	go func() {
-		if _, err := io.WriteString(writer, text+strings.Repeat(" ", size)); err == nil {
-			reached()
-		}
-	}()
-	return reader
+	return reader, writer
 }
 
 // fifo is a snapshot in a FIFO whose writer has opened it and writes nothing.

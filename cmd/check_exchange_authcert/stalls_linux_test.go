@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,25 +18,32 @@ type invocation struct {
 	env           map[string]string
 	through       []string        // the program that runs it, if there is one
 	stdin, stdout *os.File        // nil: none, and one that the test reads
+	through       []string        // a program that runs it, if there is one
 	host          *wsmantest.Host // which is asked, if there is one
 }
 
-// stalls are the stages of a run: each with a peer that stops answering there
-// and says when that stage is reached, and what the answer calls it.
-var stalls = []struct {
+// stall is a stage of a run with a peer that stops answering there, and says
+// when that stage is reached.
+type stall struct {
 	name  string
 	start func(t *testing.T, reached func()) invocation
-	stage string
-}{
-	{"resolving a name", unresolved, "resolving the host (http://ex01.contoso.com:5985/wsman)"},
-	{"connecting to WinRM", unconnected("-H", "127.0.0.1", "--port", "PORT", "--via", "winrm", "--username", "monitor"), "connecting to WinRM (http://127.0.0.1:"},
-	{"connecting to Exchange", unconnected("-H", "localhost", "--exchange-url", "http://localhost:PORT/PowerShell/", "--via", "exchange", "--username", "monitor@CONTOSO.TEST"), "connecting to Exchange (http://localhost:"},
-	{"connecting to a KDC", unconnectedKDC, "getting a Kerberos ticket (http://localhost:"},
-	{"connecting to Active Directory", unconnected("--ldap", "ldap://ADDRESS", "--username", "CONTOSO\\monitor"), "connecting"},
-	{"TLS with Exchange", rawHost("--exchange-url", "https://localhost:PORT/PowerShell/", "--via", "exchange"), "TLS with Exchange (https://localhost:"},
+	stage string // what the answer calls it
+}
+
+// stalls are the stages of a run.
+var stalls = []stall{
+	{"resolving a name", unresolved, "resolving the host (http://ex01.contoso.test:"},
+	{"connecting to WinRM", func(t *testing.T, reached func()) invocation {
+		return withPassword("-H", "127.0.0.1", "--port", portOf(fullQueue(t, reached)), "--via", "winrm", "--username", "monitor")
+	}, "connecting to WinRM (http://127.0.0.1:"},
 	{"TLS with WinRM", rawHost("--via", "winrm", "--https"), "TLS with WinRM (https://localhost:"},
 	{"NTLM, first message", windows(wsmantest.StepNegotiate, viaNTLM), "logging on to WinRM (http://localhost:"},
 	{"NTLM, last message", windows(wsmantest.StepLogon, viaNTLM), "logging on to WinRM (http://localhost:"},
+	{"connecting to a KDC", func(t *testing.T, reached func()) invocation {
+		call := windows("", viaKerberos)(t, reached)
+		call.args[slices.Index(call.args, "--kdc")+1] = fullQueue(t, reached)
+		return call
+	}, "getting a Kerberos ticket (http://localhost:"},
 	{"KDC, first request", windows("as", viaKerberos), "getting a Kerberos ticket (http://localhost:"},
 	{"KDC, with the password's key", windows("preauth", viaKerberos), "getting a Kerberos ticket (http://localhost:"},
 	{"KDC, ticket for the host", windows("tgs", viaKerberos), "getting a Kerberos ticket (http://localhost:"},
@@ -45,12 +53,24 @@ var stalls = []struct {
 	{"sending its parameters", windows(wsmantest.StepSend, viaNTLM), "running the collector (http://localhost:"},
 	{"asking for its output", windows(wsmantest.StepReceive, viaKerberos), "running the collector (http://localhost:"},
 	{"the collector runs", windows("run", viaNTLM), "running the collector (http://localhost:"},
+	{"connecting to Exchange", func(t *testing.T, reached func()) invocation {
+		return withPassword(append([]string{"-H", "localhost", "--exchange-url", "http://localhost:" + portOf(fullQueue(t, reached))}, viaExchange...)...)
+	}, "connecting to Exchange (http://localhost:"},
+	{"TLS with Exchange", func(t *testing.T, reached func()) invocation {
+		return withPassword(append([]string{"-H", "localhost", "--exchange-url", "https://localhost:" + portOf(mute(t, loopback(t, "127.0.0.1:0"), reached))}, viaSecureExchange...)...)
+	}, "TLS with Exchange (https://localhost:"},
+	{"logging on to Exchange", windows(wsmantest.StepLogon, viaSecureExchange), "logging on to Exchange (https://localhost:"},
 	{"opening a session", windows(wsmantest.StepCreate, viaExchange), "opening a session (http://localhost:"},
 	{"the session opens", windows(wsmantest.StepReceive, viaExchange), "opening a session (http://localhost:"},
 	{"sending a cmdlet", windows(wsmantest.StepCommand, viaExchange), "get-authconfig"},
 	{"a cmdlet runs", windows("cmdlet", viaExchange), "get-authconfig"},
 	{"a later cmdlet runs", windows("Get-TransportService", viaExchange), "reading the facts"},
 	{"the first of two ways", windows("cmdlet", viaBoth), "get-authconfig"},
+	{"connecting to Active Directory", func(t *testing.T, reached func()) invocation {
+		return withPassword("--ldap", "ldap://"+fullQueue(t, reached), "--username", `CONTOSO\monitor`)
+	}, "connecting"},
+	{"NTLM with Active Directory", directoryLogon(`CONTOSO\monitor`), "logging on"},
+	{"Kerberos with Active Directory", directoryLogon("monitor@CONTOSO.TEST"), "logging on"},
 	{"StartTLS with Active Directory", directoryAt("ldap", false), "asking for TLS"},
 	{"TLS with Active Directory", directoryAt("ldaps", false), "the TLS handshake"},
 	{"binding to Active Directory", directoryAt("ldaps", true), "logging on"},
@@ -90,6 +110,11 @@ var stalls = []struct {
 	}, "reading parameters from standard input"},
 }
 
+// withPassword is a call of an account with its password.
+func withPassword(args ...string) invocation {
+	return invocation{args: args, env: map[string]string{passwordVariable: stallPassword}}
+}
+
 // sound is a snapshot without findings on the day on which it was taken.
 const sound = "../../testdata/snapshots/healthy.json"
 
@@ -100,6 +125,8 @@ var (
 	viaKerberos = []string{"--via", "winrm", "--username", "monitor@CONTOSO.TEST"}
 	viaExchange = []string{"--via", "exchange", "--username", "monitor@CONTOSO.TEST"}
 	viaBoth     = []string{"--username", "monitor@CONTOSO.TEST"}
+
+	viaSecureExchange = []string{"--via", "exchange", "--username", "monitor@CONTOSO.TEST", "--https"}
 )
 
 // windows is a host, with its KDC, that stops answering at one point: a step
@@ -117,8 +144,9 @@ func windows(point wsmantest.Step, login []string) func(*testing.T, func()) invo
 		}
 		realm.AddUser("monitor", stallPassword)
 		realm.AddService("HTTP/localhost")
+		secure := slices.Contains(login, "--https")
 		host := wsmantest.Start(t, wsmantest.Options{
-			Domain: "CONTOSO", User: "monitor", Password: stallPassword, Realm: realm,
+			TLS: secure, Domain: "CONTOSO", User: "monitor", Password: stallPassword, Realm: realm,
 			Interfere: func(step wsmantest.Step, count int) *wsmantest.Interference {
 				stuck := point == "run, and its end" && step == wsmantest.StepSignal
 				if step != point && !stuck || count > 1 {
@@ -145,6 +173,9 @@ func windows(point wsmantest.Step, login []string) func(*testing.T, func()) invo
 		})
 		_, port, _ := strings.Cut(host.URL(""), "localhost:")
 		args := append([]string{"-H", "localhost", "--port", port, "--exchange-url", host.URL("/PowerShell/"), "--kdc", realm.KDC()}, login...)
+		if secure {
+			args = append(args, "--ca-file", host.CAFile(t), "--tls-server-name", host.ServerName())
+		}
 		return invocation{args: args, env: map[string]string{passwordVariable: stallPassword}, host: host}
 	}
 }

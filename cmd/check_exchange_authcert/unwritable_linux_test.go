@@ -3,7 +3,6 @@ package main
 import (
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -185,7 +184,6 @@ func TestClosedStreams(t *testing.T) {
 func TestUnsavedSnapshot(t *testing.T) {
 	const limited = `ulimit -f 0; exec "$@"`
 	const full = `mount -t tmpfs -o size=4k none "$FOLDER" && echo earlier >"$FOLDER/facts.json" && "$@"; code=$?; ls -A "$FOLDER"; exit $code`
-	mayMount := exec.Command("unshare", "--mount", "mount", "-t", "tmpfs", "none", t.TempDir()).Run() == nil
 	for name, row := range map[string]struct {
 		through []string
 		file    string
@@ -201,7 +199,7 @@ func TestUnsavedSnapshot(t *testing.T) {
 	} {
 		for _, verdict := range judged[:4] {
 			t.Run(name+"/"+verdict.name, func(t *testing.T) {
-				if row.through != nil && row.through[0] == "unshare" && !mayMount {
+				if row.through != nil && row.through[0] == "unshare" && !mayMount() {
 					t.Skip("this account may not mount a small disk")
 				}
 				folder := t.TempDir()
