@@ -45,44 +45,44 @@ type program struct {
 // code, 0 to 3. An answer that could not be written is never OK.
 func (p program) run(ctx context.Context) int {
 	start := time.Now()
-	var out bytes.Buffer
 	var c cli
+	var out bytes.Buffer
 	code := p.answer(ctx, &c, &out)
-	written := p.write(out.Bytes(), max(leastToWrite, time.Duration(c.Timeout)-time.Since(start)))
-	if !written && code == authcert.OK.Code() {
+	wait := max(time.Until(start.Add(time.Duration(c.Timeout))), writeWait)
+	if err := p.write(ctx, out.Bytes(), wait); err != nil && code == authcert.OK.Code() {
 		return authcert.Unknown.Code()
 	}
 	return code
 }
 
-// leastToWrite is what the reader of the answer gets when the run's own time
-// is up, and more than it takes one that reads.
-const leastToWrite = 2 * time.Second
+// writeWait is how long a reader may take when the time of the run is up.
+const writeWait = 2 * time.Second
 
-// write tells whether the answer arrived. A pipe that nobody reads takes only
-// as much as it holds: neither the time nor a signal is to pass unheeded then.
-func (p program) write(answer []byte, within time.Duration) bool {
-	signals := make(chan os.Signal, 1)
-	if len(p.heeded) > 0 { // none would mean all
-		signal.Notify(signals, p.heeded...)
-		defer signal.Stop(signals)
+// write writes the answer. Nobody may read it, and a write knows no deadline:
+// it is given up when the time is up, or a signal arrives in it. The answer to
+// a signal that came before is written as well, if somebody reads it soon.
+func (p program) write(ctx context.Context, answer []byte, wait time.Duration) error {
+	signalled := ctx.Done()
+	if ctx.Err() != nil {
+		signalled, wait = nil, writeWait
 	}
-	failed := make(chan error, 1)
+	written := make(chan error, 1)
 	go func() {
 		_, err := p.stdout.Write(answer)
-		failed <- err
+		written <- err
 	}()
 	select {
-	case err := <-failed:
-		return err == nil
-	case <-signals:
-	case <-time.After(within):
+	case err := <-written:
+		return err
+	case <-signalled:
+		return ctx.Err()
+	case <-time.After(wait):
+		return os.ErrDeadlineExceeded
 	}
-	return false
 }
 
-// answer writes the answer to out, and reads the command line into c. A panic
-// is UNKNOWN, and what it carried stays inside: it may hold data.
+// answer writes the answer to out, and the command line to c. A panic is
+// UNKNOWN, and what it carried stays inside: it may hold data.
 func (p program) answer(ctx context.Context, c *cli, out *bytes.Buffer) (code int) {
 	name, _ := outputIn(p.args)
 	defer func() {

@@ -196,6 +196,22 @@ func smallPipe(t *testing.T) (reader, writer *os.File) {
 	return reader, writer
 }
 
+// unread is a small pipe whose reader does not read. The writer waits when it
+// is full.
+func unread(t *testing.T, reached func()) (reader, writer *os.File) {
+	t.Helper()
+	reader, writer = smallPipe(t)
+	go await(t, func() bool {
+		held, err := unix.IoctlGetInt(int(reader.Fd()), unix.TIOCINQ)
+		if err == nil && held < smallPipeSize {
+			return false
+		}
+		reached()
+		return true
+	})
+	return reader, writer
+}
+
 // fifo is a snapshot in a FIFO whose writer has opened it and writes nothing.
 func fifo(t *testing.T, reached func()) invocation {
 	path := filepath.Join(t.TempDir(), "fifo")

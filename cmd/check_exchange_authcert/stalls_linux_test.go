@@ -27,7 +27,7 @@ type invocation struct {
 type stall struct {
 	name  string
 	start func(t *testing.T, reached func()) invocation
-	stage string // what the answer calls it
+	stage string // what the answer calls it; empty when there is no answer
 }
 
 // stalls are the stages of a run.
@@ -108,6 +108,10 @@ var stalls = []stall{
 	{"parameters on standard input", func(t *testing.T, reached func()) invocation {
 		return invocation{stdin: halfWritten(t, "--snapshot=x ", reached)}
 	}, "reading parameters from standard input"},
+	{"writing the answer", func(t *testing.T, reached func()) invocation {
+		_, writer := unread(t, reached)
+		return invocation{args: []string{"--snapshot", sound, "--at", "2026-11-23", "-o", "json"}, stdout: writer}
+	}, ""},
 }
 
 // withPassword is a call of an account with its password.
