@@ -170,7 +170,7 @@ func TestEverySignal(t *testing.T) {
 		{signals: []syscall.Signal{syscall.SIGINT}, code: 3},
 		{signals: []syscall.Signal{syscall.SIGHUP}, code: 3},  // a terminal or a daemon goes
 		{signals: []syscall.Signal{syscall.SIGQUIT}, code: 3}, // Go's own answer is a dump of its stacks and exit code 2
-		{signals: []syscall.Signal{syscall.SIGABRT}, code: 3}, // nor this one's, which is the same
+		{signals: []syscall.Signal{syscall.SIGABRT}, code: 3}, // the same; it is what systemd's watchdog sends
 		{signals: []syscall.Signal{syscall.SIGALRM}, code: 3}, // a wrapper's alarm lives on behind exec
 		{signals: []syscall.Signal{syscall.SIGTERM}, args: []string{"-o", "zabbix"}, code: 0},
 		{signals: []syscall.Signal{syscall.SIGTERM}, args: []string{"-o", "prtg"}, code: 0},
