@@ -26,7 +26,7 @@ func main() {
 	// Whoever presses Ctrl-C again does not want to wait for the clean-up. Other
 	// signals do not cut it short: timeout(1) sends its own twice.
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
-	code := program{args: os.Args[1:], env: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, now: time.Now, heeded: heeded}.run(ctx)
+	code := program{args: os.Args[1:], env: os.Getenv, stdin: os.Stdin, stdout: standardOutput(), now: time.Now}.run(ctx)
 	stop()
 	os.Exit(code)
 }

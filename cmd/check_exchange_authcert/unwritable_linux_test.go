@@ -10,12 +10,23 @@ import (
 	"time"
 )
 
-// judged are calls with each verdict.
-var judged = []struct {
+// verdict is a call with its exit code.
+type verdict struct {
 	name string
 	args []string
 	code int // when all is well
-}{
+}
+
+// unwritten is the exit code when the answer is not written: never OK.
+func (v verdict) unwritten() int {
+	if v.code == 0 {
+		return 3
+	}
+	return v.code
+}
+
+// judged are calls with each verdict.
+var judged = []verdict{
 	{"OK", []string{"--snapshot", sound, "--at", "2026-11-23"}, 0},
 	{"WARNING", []string{"--snapshot", "../../testdata/snapshots/expiring.json", "--at", "2026-11-23"}, 1},
 	{"CRITICAL", []string{"--snapshot", "../../testdata/snapshots/trouble.json", "--at", "2026-11-23"}, 2},
@@ -41,6 +52,7 @@ func TestUnwritableOutput(t *testing.T) {
 		"a full disk":            {through: through(`exec "$@" >/dev/full`)},
 		"a limit of the file":    {through: through(`ulimit -f 0; exec "$@" >"$OUTPUT"`)},
 		"not open for writing":   {through: through(`exec "$@" 1</dev/null`)},
+		"closed":                 {through: through(`exec "$@" >&-`)},
 		"a reader that has gone": {closed: true},
 	} {
 		for _, verdict := range judged {
@@ -50,11 +62,7 @@ func TestUnwritableOutput(t *testing.T) {
 					call.stdout = nobodyReads(t)
 				}
 				p := launch(t, call, row.through...)
-				want := verdict.code
-				if want == 0 {
-					want = 3
-				}
-				if code := p.code(); code != want || p.stderr.Len() > 0 {
+				if code, want := p.code(), verdict.unwritten(); code != want || p.stderr.Len() > 0 {
 					t.Errorf("exit code %d, want %d; standard error %q", code, want, p.stderr.String())
 				}
 			})
@@ -149,19 +157,28 @@ func smallPipe(t *testing.T) (reader, writer *os.File) {
 
 // TestClosedStreams has the program start without one of its streams. Go
 // (1.26) opens /dev/null in its place, so that no other file takes its number:
-// the verdict is as with a reader who does not look.
+// an answer that goes there is not written. One that somebody sends there is.
 func TestClosedStreams(t *testing.T) {
 	for _, verdict := range judged {
-		t.Run("output/"+verdict.name, func(t *testing.T) {
-			saved := filepath.Join(t.TempDir(), "facts.json")
-			p := launch(t, invocation{args: append([]string{"--save", saved}, verdict.args...)}, through(`exec "$@" >&- 2>&-`)...)
-			if code := p.code(); code != verdict.code {
-				t.Errorf("exit code %d, want %d", code, verdict.code)
-			}
-			if data, err := os.ReadFile(saved); err == nil && !strings.HasPrefix(string(data), "{\n") {
-				t.Errorf("the snapshot begins with %.60q: something else was written to it", data)
-			}
-		})
+		for script, want := range map[string]int{
+			`exec "$@" >&- 2>&-`:          verdict.unwritten(),
+			`exec "$@" >&- <&-`:           verdict.unwritten(),
+			`exec "$@" 2>&-`:              verdict.code,
+			`exec "$@" >/dev/null`:        verdict.code,
+			`exec "$@" >>/dev/null 2>&1`:  verdict.code,
+			`exec "$@" 1<>/dev/zero 2>&1`: verdict.code,
+		} {
+			t.Run(verdict.name+"/"+script, func(t *testing.T) {
+				saved := filepath.Join(t.TempDir(), "facts.json")
+				p := launch(t, invocation{args: append([]string{"--save", saved}, verdict.args...)}, through(script)...)
+				if code := p.code(); code != want {
+					t.Errorf("exit code %d, want %d", code, want)
+				}
+				if data, err := os.ReadFile(saved); err == nil && !strings.HasPrefix(string(data), "{\n") {
+					t.Errorf("the snapshot begins with %.60q: something else was written to it", data)
+				}
+			})
+		}
 	}
 	for name, row := range map[string]struct {
 		args []string
