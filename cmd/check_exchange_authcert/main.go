@@ -26,7 +26,7 @@ func main() {
 	// Whoever presses Ctrl-C again does not want to wait for the clean-up. Other
 	// signals do not cut it short: timeout(1) sends its own twice.
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
-	code := program{args: os.Args[1:], env: os.Getenv, stdin: os.Stdin, stdout: standardOutput(), now: time.Now}.run(ctx)
+	code := program{args: os.Args[1:], env: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, now: time.Now, closed: outputClosed()}.run(ctx)
 	stop()
 	os.Exit(code)
 }
@@ -38,7 +38,7 @@ type program struct {
 	stdin  io.Reader
 	stdout io.Writer
 	now    func() time.Time
-	heeded []os.Signal // that end it while it writes; none: nobody can
+	closed bool // standard output was, when the program started
 }
 
 // run does what the arguments say, writes one answer and returns the exit
@@ -49,7 +49,10 @@ func (p program) run(ctx context.Context) int {
 	var out bytes.Buffer
 	code := p.answer(ctx, &c, &out)
 	wait := max(time.Until(start.Add(time.Duration(c.Timeout))), writeWait)
-	if err := p.write(ctx, out.Bytes(), wait); err != nil && code == authcert.OK.Code() {
+	err := p.write(ctx, out.Bytes(), wait)
+	name, _ := outputIn(p.args)
+	lost := p.closed && formByName(name).exitZero // else the exit code tells all
+	if (err != nil || lost) && code == authcert.OK.Code() {
 		return authcert.Unknown.Code()
 	}
 	return code

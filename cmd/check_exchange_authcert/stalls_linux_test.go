@@ -18,7 +18,6 @@ type invocation struct {
 	env           map[string]string
 	through       []string        // the program that runs it, if there is one
 	stdin, stdout *os.File        // nil: none, and one that the test reads
-	through       []string        // a program that runs it, if there is one
 	host          *wsmantest.Host // which is asked, if there is one
 }
 

@@ -2,10 +2,5 @@
 
 package main
 
-import (
-	"io"
-	"os"
-)
-
-// standardOutput is where the answer goes.
-func standardOutput() io.Writer { return os.Stdout }
+// outputClosed cannot be told here.
+func outputClosed() bool { return false }

@@ -1,32 +1,38 @@
 package main
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
-// verdict is a call with its exit code.
-type verdict struct {
+// judgedCall is a call with its exit code.
+type judgedCall struct {
 	name string
 	args []string
 	code int // when all is well
 }
 
 // unwritten is the exit code when the answer is not written: never OK.
-func (v verdict) unwritten() int {
+func (v judgedCall) unwritten() int {
 	if v.code == 0 {
 		return 3
 	}
 	return v.code
 }
 
+// closed is the exit code when there is no standard output.
+func (v judgedCall) closed() int {
+	if name, _ := outputIn(v.args); formByName(name).exitZero {
+		return v.unwritten()
+	}
+	return v.code
+}
+
 // judged are calls with each verdict.
-var judged = []verdict{
+var judged = []judgedCall{
 	{"OK", []string{"--snapshot", sound, "--at", "2026-11-23"}, 0},
 	{"WARNING", []string{"--snapshot", "../../testdata/snapshots/expiring.json", "--at", "2026-11-23"}, 1},
 	{"CRITICAL", []string{"--snapshot", "../../testdata/snapshots/trouble.json", "--at", "2026-11-23"}, 2},
@@ -52,7 +58,6 @@ func TestUnwritableOutput(t *testing.T) {
 		"a full disk":            {through: through(`exec "$@" >/dev/full`)},
 		"a limit of the file":    {through: through(`ulimit -f 0; exec "$@" >"$OUTPUT"`)},
 		"not open for writing":   {through: through(`exec "$@" 1</dev/null`)},
-		"closed":                 {through: through(`exec "$@" >&-`)},
 		"a reader that has gone": {closed: true},
 	} {
 		for _, verdict := range judged {
@@ -82,87 +87,15 @@ func nobodyReads(t *testing.T) *os.File {
 	return writer
 }
 
-// TestUnreadOutput has an answer meet a pipe that takes no more of it, for its
-// reader has stopped reading: a signal ends that at once, and so does the run's
-// own time. A reader that is slow gets it whole.
-func TestUnreadOutput(t *testing.T) {
-	trouble := []string{"--snapshot", "../../testdata/snapshots/trouble.json", "--at", "2026-11-23", "-o", "json", "-vv"}
-	healthy := []string{"--snapshot", sound, "--at", "2026-11-23", "-o", "json"}
-	for name, row := range map[string]struct {
-		args   []string
-		signal syscall.Signal // 0: none
-		reads  bool           // after a while
-		code   int
-	}{
-		"terminated":                 {args: trouble, signal: syscall.SIGTERM, code: 2},
-		"interrupted":                {args: healthy, signal: syscall.SIGINT, code: 3},
-		"out of time":                {args: append([]string{"--timeout", "1"}, trouble...), code: 2},
-		"out of time, sound":         {args: append([]string{"--timeout", "1"}, healthy...), code: 3},
-		"a slow reader":              {args: trouble, reads: true, code: 2},
-		"a slow reader of something": {args: []string{"--print", "zabbix"}, reads: true, code: 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			reader, writer := smallPipe(t)
-			start := time.Now()
-			p := launch(t, invocation{args: row.args, stdout: writer})
-			writer.Close()
-			begun := make([]byte, 1)
-			if _, err := reader.Read(begun); err != nil {
-				t.Fatal(err)
-			}
-			var text []byte
-			switch {
-			case row.reads:
-				time.Sleep(300 * time.Millisecond)
-				text, _ = io.ReadAll(reader)
-			case row.signal != 0:
-				if err := p.Process.Signal(row.signal); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if code := p.code(); code != row.code || p.stderr.Len() > 0 || time.Since(start) > 15*time.Second {
-				t.Errorf("exit code %d after %s, want %d soon; standard error %q", code, time.Since(start), row.code, p.stderr.String())
-			}
-			if whole, _ := call(t, nil, row.args...); row.reads && (whole != row.code || len(text) < 5000) {
-				t.Errorf("%d bytes were read, want all", len(text))
-			}
-		})
-	}
-}
-
-// smallPipe takes 4 KiB that nobody has read.
-func smallPipe(t *testing.T) (reader, writer *os.File) {
-	t.Helper()
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { reader.Close() })
-	const setPipeSize = 1031 // F_SETPIPE_SZ
-	raw, err := writer.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = raw.Control(func(fd uintptr) {
-		if _, _, number := syscall.Syscall(syscall.SYS_FCNTL, fd, setPipeSize, 4096); number != 0 {
-			t.Errorf("a small pipe: %v", number)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return reader, writer
-}
-
 // TestClosedStreams has the program start without one of its streams. Go
 // (1.26) opens /dev/null in its place, so that no other file takes its number:
-// an answer that goes there is not written. One that somebody sends there is.
+// the verdict is as with a reader who does not look, unless it is in the
+// document alone.
 func TestClosedStreams(t *testing.T) {
 	for _, verdict := range judged {
 		for script, want := range map[string]int{
-			`exec "$@" >&- 2>&-`:          verdict.unwritten(),
-			`exec "$@" >&- <&-`:           verdict.unwritten(),
+			`exec "$@" >&- 2>&-`:          verdict.closed(),
+			`exec "$@" >&- <&-`:           verdict.closed(),
 			`exec "$@" 2>&-`:              verdict.code,
 			`exec "$@" >/dev/null`:        verdict.code,
 			`exec "$@" >>/dev/null 2>&1`:  verdict.code,
