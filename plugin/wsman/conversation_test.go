@@ -91,7 +91,7 @@ func TestAnswersOfTheHost(t *testing.T) {
 		"a changed byte":             {wsmantest.StepCreate, wsmantest.Interference{Mangle: func(b []byte) []byte { b[len(b)-40] ^= 1; return b }}, wsman.StageReceive, wsman.ReasonMalformed, "cannot be decrypted"},
 		"another length":             {wsmantest.StepCreate, wsmantest.Interference{Mangle: func(b []byte) []byte { return bytes.Replace(b, []byte(";Length="), []byte(";Length=1"), 1) }}, wsman.StageReceive, wsman.ReasonMalformed, "that was announced with 1"},
 		"2 MiB of headers":           {wsmantest.StepCreate, wsmantest.Interference{Status: 200, Header: header("X-Filler", strings.Repeat("x", 2<<20))}, wsman.StageReceive, wsman.ReasonMalformed, "a head of more than 1048576 bytes"},
-		"17 MiB":                     {wsmantest.StepCreate, wsmantest.Interference{Mangle: func([]byte) []byte { return make([]byte, 17<<20) }}, wsman.StageReceive, wsman.ReasonMalformed, "more than 16777216 bytes"},
+		"2 MiB":                      {wsmantest.StepCreate, wsmantest.Interference{Mangle: func([]byte) []byte { return make([]byte, 2<<20) }}, wsman.StageReceive, wsman.ReasonMalformed, "more than 1048576 bytes"},
 		"dropped":                    {wsmantest.StepCreate, wsmantest.Interference{Drop: true}, wsman.StageReceive, wsman.ReasonUnreachable, "connection lost"},
 	}
 	for name, test := range tests {
