@@ -22,13 +22,13 @@ func FuzzReceived(f *testing.F) {
 		}
 		got, err := parseReceived(answer, command)
 		total := 0
-		for _, data := range got.streams {
+		for _, data := range got.stdout {
 			total += base64.StdEncoding.EncodedLen(len(data))
 		}
-		if total > len(answer)+4*len(got.streams) {
+		if total > len(answer)+4*len(got.stdout) {
 			t.Errorf("%d bytes of base64 from an answer of %d", total, len(answer))
 		}
-		if err != nil && (got.done || got.streams != nil) {
+		if err != nil && (got.done || got.stdout != nil) {
 			t.Errorf("got %+v with %v", got, err)
 		}
 	})

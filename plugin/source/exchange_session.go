@@ -45,7 +45,7 @@ func (s *remoteSession) open(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, data := range received.streams {
+		for _, data := range received.stdout {
 			reply, err := s.pool.Receive(data)
 			if err != nil {
 				return fmt.Errorf("%w: %w", errProtocol, err)
@@ -105,7 +105,7 @@ func (s *remoteSession) run(ctx context.Context, command psrp.Command, patience 
 }
 
 func (s *remoteSession) take(ctx context.Context, pipeline *psrp.Pipeline, received received) error {
-	for _, data := range received.streams {
+	for _, data := range received.stdout {
 		reply, err := pipeline.Receive(data)
 		if err != nil {
 			return fmt.Errorf("%w: %w", errProtocol, err)
@@ -148,7 +148,7 @@ func (s *remoteSession) receive(ctx context.Context, command string, wait time.D
 		return received{}, err
 	}
 	got, err := parseReceived(answer, command)
-	if s.idle++; len(got.streams) > 0 {
+	if s.idle++; len(got.stdout) > 0 {
 		s.idle = 0
 	}
 	if err == nil && s.idle > maxIdle {

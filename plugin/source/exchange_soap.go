@@ -137,10 +137,24 @@ func createdShell(answer []byte) (string, error) {
 	return x.Shell, nil
 }
 
-// received is an answer to Receive: pieces of the stream, in order, and whether the command has ended.
+// startedCommand is the name of the command in the answer to Command.
+func startedCommand(answer []byte) (string, error) {
+	var x struct {
+		Command string `xml:"Body>CommandResponse>CommandId"`
+	}
+	if err := xml.Unmarshal(answer, &x); err != nil {
+		return "", fmt.Errorf("the answer to Command: %w", err)
+	}
+	if x.Command == "" {
+		return "", errors.New("the answer to Command names no command")
+	}
+	return x.Command, nil
+}
+
+// received is an answer to Receive: pieces of the streams, in order, and whether the command has ended.
 type received struct {
-	streams [][]byte
-	done    bool
+	stdout, stderr [][]byte
+	done           bool
 }
 
 // parseReceived reads an answer to Receive. encoding/xml (Go 1.26) looks at every byte of a text three times, so the
@@ -166,7 +180,7 @@ func parseReceived(answer []byte, command string) (received, error) {
 			got.done = got.done || strings.HasSuffix(attribute(start, "State"), "/CommandState/Done")
 		case "Stream":
 			text := plainText(answer, reader)
-			if attribute(start, "Name") != "stdout" || !strings.EqualFold(attribute(start, "CommandId"), command) {
+			if !strings.EqualFold(attribute(start, "CommandId"), command) {
 				continue
 			}
 			data := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
@@ -174,7 +188,12 @@ func parseReceived(answer []byte, command string) (received, error) {
 			if err != nil {
 				return received{}, fmt.Errorf("the answer to Receive is not base64: %w", err)
 			}
-			got.streams = append(got.streams, data[:n])
+			switch attribute(start, "Name") {
+			case "stdout":
+				got.stdout = append(got.stdout, data[:n])
+			case "stderr":
+				got.stderr = append(got.stderr, data[:n])
+			}
 		}
 	}
 }

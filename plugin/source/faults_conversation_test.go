@@ -85,7 +85,10 @@ func (c conversation) can(s stage) []fault {
 	case parse:
 		return []fault{truncated, oversized, garbled, wrongType, wrongEncoding, empty, endless}
 	}
-	return slices.Concat(onWire, inMessages)
+	if s == send {
+		return slices.Concat(onWire, inMessages)
+	}
+	return slices.Concat(onWire, inMessages, []fault{crowded})
 }
 
 // start runs the host behind a wire.
@@ -203,6 +206,8 @@ func (c conversation) spoiled(at stage, f fault) *wsmantest.Interference {
 		return &wsmantest.Interference{Rewrite: utf16Text}
 	case f == empty:
 		return &wsmantest.Interference{Rewrite: emptied}
+	case f == crowded:
+		return &wsmantest.Interference{Rewrite: crowd("Body", strings.Repeat("<a/>", 200_000))}
 	}
 	return nil
 }
@@ -257,7 +262,7 @@ func (c conversation) want(s stage, f fault) statement {
 		v.reason = authcert.Unsupported
 	case f == http401 && !c.remoting, f == http401 && s == create:
 		v.stage = words[authenticate]
-	case f == empty && (s == send || (s == command && c.remoting)): // they are receipts, and all facts have come
+	case f == crowded, f == empty && (s == send || (s == command && c.remoting)): // they are receipts, and all facts have come
 		return statement{state: authcert.OK}
 	case s == parse && f == truncated:
 		v.reason = authcert.Malformed
