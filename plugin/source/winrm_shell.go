@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -42,6 +43,7 @@ type remoteShell struct {
 
 	mutex          sync.Mutex // the library posts from a goroutine of its own
 	unsent         error      // why the input did not get through
+	panicked       bool       // something has in Post
 	command        string     // its name
 	stdout, stderr bytes.Buffer
 	asked          int  // for output, in a row and in vain
@@ -73,7 +75,8 @@ func (r *remoteShell) run(line, input string) (stdout, stderr []byte, err error)
 	return r.stdout.Bytes(), r.stderr.Bytes(), command.Error()
 }
 
-// close deletes the shell.
+// close deletes the shell. A panic in the library's goroutine, which would have
+// ended the process there, goes on here.
 func (r *remoteShell) close() {
 	if r.shell != nil {
 		_ = r.shell.Close() // Windows deletes it after idleTimeout otherwise
@@ -81,7 +84,12 @@ func (r *remoteShell) close() {
 	if r.release != nil {
 		r.release()
 	}
+	if r.panicked {
+		panic(errPanicked)
+	}
 }
+
+var errPanicked = errors.New("internal error")
 
 // Transport has nothing to prepare: the conversation is made by then.
 func (*remoteShell) Transport(*winrm.Endpoint) error { return nil }
@@ -98,11 +106,18 @@ var patch = strings.NewReplacer(
 
 // Post sends one message of the library. The input goes out in one message with
 // its end, before output is asked for: some hosts answer one question at a
-// time. Where it did not get through, the collector would wait for it.
+// time. Where it did not get through, the collector would wait for it. What
+// panics in it waits for close: the library has goroutines of its own.
 func (r *remoteShell) Post(_ *winrm.Client, message *soap.SoapMessage) (answer string, err error) {
+	var doing string
+	defer func() {
+		if recover() != nil {
+			answer, err = "", errPanicked
+		}
+		r.note(doing, err)
+	}()
 	text := patch.Replace(message.String())
-	doing := action(text)
-	defer func() { r.note(doing, err) }()
+	doing = action(text)
 	ctx := r.ctx
 	switch doing {
 	case "Send":
@@ -134,10 +149,12 @@ func (r *remoteShell) Post(_ *winrm.Client, message *soap.SoapMessage) (answer s
 func (r *remoteShell) note(doing string, err error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
+	panicked := errors.Is(err, errPanicked)
+	r.panicked = r.panicked || panicked
 	if doing != "Send" {
 		return
 	}
-	if breaks(err) { // a fault says no more than that the command may have ended: its output says why
+	if panicked || breaks(err) { // a fault says no more than that the command may have ended: its output says why
 		r.unsent = err
 	}
 	close(r.sent)
