@@ -85,9 +85,6 @@ func (c conversation) can(s stage) []fault {
 	case parse:
 		return []fault{truncated, oversized, garbled, wrongType, wrongEncoding, empty, endless}
 	}
-	if s == send {
-		return slices.Concat(onWire, inMessages)
-	}
 	return slices.Concat(onWire, inMessages, []fault{crowded})
 }
 
