@@ -1,9 +1,7 @@
 package source
 
 import (
-	"bytes"
 	"encoding/base64"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -20,23 +18,7 @@ var (
 	recordedStream = regexp.MustCompile(`<rsp:Stream Name="stdout"( CommandId="[0-9A-F-]+")?>([A-Za-z0-9+/=]+)</rsp:Stream>`)
 	recordedName   = regexp.MustCompile(`CommandId="([0-9A-F-]+)"`)
 	recordedShell  = regexp.MustCompile(`<rsp:ShellId>([0-9A-F-]+)</rsp:ShellId>`)
-	foldedLine     = regexp.MustCompile(`\n +`)
 )
-
-// recordedAnswers are the answers of a transcript: a YAML list of plain values, whose long lines are folded.
-func recordedAnswers(t *testing.T, path string) []string {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var answers []string
-	for _, part := range bytes.Split(b, []byte("\n  response: "))[1:] {
-		answer, _, _ := strings.Cut(string(part), "\n- request: ")
-		answers = append(answers, foldedLine.ReplaceAllString(strings.TrimSpace(answer), " "))
-	}
-	return answers
-}
 
 // replay is what the answers of a transcript come to.
 type replay struct {
@@ -46,15 +28,11 @@ type replay struct {
 
 // TestRecordedAnswers reads what real Windows hosts answered over PowerShell remoting, from the envelopes on.
 func TestRecordedAnswers(t *testing.T) {
-	shared := os.Getenv("CHECK_EXCHANGE_AUTHCERT_SHARED")
-	if shared == "" {
-		shared = "../../../shared"
+	paths := transcripts(t, "psrp")
+	if len(paths) == 0 {
+		t.Skip("no recorded answers here")
 	}
-	dir := filepath.Join(shared, "realdata", "wsman")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("recorded data is not here: %v", err)
-	}
-	for name, want := range map[string]replay{
+	expected := map[string]replay{
 		"test_psrp_open_runspace":            {1, 0, 3, 0, psrp.PoolOpened},
 		"test_psrp_receive_failure":          {1, 1, 3, 0, psrp.PoolOpened},
 		"test_psrp_error_failed":             {1, 0, 6, 1, psrp.PoolOpened},
@@ -63,12 +41,15 @@ func TestRecordedAnswers(t *testing.T) {
 		"test_psrp_small_msg_size":           {1, 0, 7, 1, psrp.PoolOpened},
 		"test_psrp_stream_output_invocation": {1, 0, 11, 1, psrp.PoolOpened},
 		"test_psrp_with_jea_configuration":   {1, 0, 7, 2, psrp.PoolOpened},
-	} {
+	}
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".yml")
 		t.Run(name, func(t *testing.T) {
-			got := replay{}
+			got, want := replay{}, expected[name]
 			pool := psrp.NewPool()
-			for i, answer := range recordedAnswers(t, filepath.Join(dir, name+".yml")) {
-				fault, err := wsman.ParseFault([]byte(answer))
+			for i, envelope := range recordedAnswers(t, path) {
+				answer := string(envelope)
+				fault, err := wsman.ParseFault(envelope)
 				if err != nil || (fault != nil) != strings.Contains(answer, "<s:Fault>") {
 					t.Fatalf("answer %d: fault %v, %v", i, fault, err)
 				}
@@ -105,21 +86,21 @@ func (r *replay) receive(t *testing.T, answer string, pool *psrp.Pool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want.streams = append(want.streams, data)
+		want.stdout = append(want.stdout, data)
 	}
 	want.done = strings.Contains(answer, `/CommandState/Done"`)
 	got, err := parseReceived([]byte(answer), name)
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(received{})); diff != "" || err != nil {
 		t.Errorf("-want +got, %v:\n%s", err, diff)
 	}
-	if other, err := parseReceived([]byte(answer), psrp.NewID().String()); err != nil || other.streams != nil {
-		t.Errorf("%d streams of another command, %v", len(other.streams), err)
+	if other, err := parseReceived([]byte(answer), psrp.NewID().String()); err != nil || other.stdout != nil {
+		t.Errorf("%d streams of another command, %v", len(other.stdout), err)
 	}
-	r.Streams += len(got.streams)
+	r.Streams += len(got.stdout)
 	if got.done {
 		r.Done++
 	}
-	for _, data := range got.streams {
+	for _, data := range got.stdout {
 		if name != "" {
 			continue
 		}

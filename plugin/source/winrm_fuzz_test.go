@@ -2,8 +2,6 @@ package source
 
 import (
 	"bytes"
-	"cmp"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -19,7 +17,7 @@ import (
 func FuzzShellAnswer(f *testing.F) {
 	f.Add("c", receivedAnswer(`<rsp:Stream Name="stdout" CommandId="C">aGkNCg==</rsp:Stream><rsp:Stream Name="stderr" CommandId="c" End="true"></rsp:Stream>`))
 	f.Add("", []byte(`<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body><Shell><ShellId>&lt;a&gt;</ShellId></Shell><CommandResponse><CommandId> </CommandId></CommandResponse></s:Body></s:Envelope>`))
-	for _, path := range transcripts(f) {
+	for _, path := range transcripts(f, "winrs") {
 		for _, answer := range recordedAnswers(f, path) {
 			command := ""
 			if found := regexp.MustCompile(`CommandId="([^"]*)"`).FindSubmatch(answer); found != nil {
@@ -54,22 +52,9 @@ func FuzzShellAnswer(f *testing.F) {
 	})
 }
 
-// recordedAnswers are the envelopes of a transcript: a YAML list in which each value is one line.
-func recordedAnswers(t testing.TB, path string) (answers [][]byte) {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, found := range regexp.MustCompile(`(?m)^  response: '?(.*?)'?\r?$`).FindAllSubmatch(text, -1) {
-		answers = append(answers, bytes.ReplaceAll(found[1], []byte("''"), []byte("'")))
-	}
-	return answers
-}
-
 // TestRecordedShells has the shell read what real hosts have answered.
 func TestRecordedShells(t *testing.T) {
-	paths := transcripts(t)
+	paths := transcripts(t, "winrs")
 	if len(paths) == 0 {
 		t.Skip("no recorded answers here")
 	}
@@ -92,14 +77,4 @@ func TestRecordedShells(t *testing.T) {
 			t.Errorf("%s: %q, ended: %t; want %q", name, got, shell.ended, want[name])
 		}
 	}
-}
-
-// transcripts are files with recorded answers of remote shells, if there are any.
-func transcripts(t testing.TB) []string {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(cmp.Or(os.Getenv("CHECK_EXCHANGE_AUTHCERT_SHARED"), "../../../shared"), "realdata", "wsman", "test_winrs_*.yml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return paths
 }
