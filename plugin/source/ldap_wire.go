@@ -29,8 +29,8 @@ type ldapWire struct {
 // What messages may hold. A server is a message of 3 KiB with some 40 elements,
 // in one another six deep.
 const (
-	maxMessage  = 64 << 10 // bytes
-	maxElements = 100_000  // in all messages of a connection
+	maxMessage  = 256 << 10 // bytes
+	maxElements = 60_000    // in all messages of a connection
 	maxNesting  = 20
 )
 
