@@ -227,7 +227,7 @@ func TestIntegrationBothFail(t *testing.T) {
 }
 
 // TestIntegrationLeavesNothing cuts off every second of a hundred runs, each a little later than the one before. One more
-// shows what the last one has left, for the host counts with each answer.
+// shows what the last one has left, which the host may still be ending.
 func TestIntegrationLeavesNothing(t *testing.T) {
 	l := startLab(t)
 	h := l.Host(t, false, "--export", filepath.Join(shared(t, "realdata/exchange/solo-e16")))
@@ -253,7 +253,7 @@ func TestIntegrationLeavesNothing(t *testing.T) {
 		stop.Stop()
 		cancel(nil)
 	}
-	if cutOff < 35 { // the last ones of 50 may have had time enough
+	if cutOff < 25 { // of 50, of which the last ones may have had time enough, the more so where others need the machine
 		t.Errorf("only %d runs were cut off", cutOff)
 	}
 	if c := h.Count(t); c.Shells+c.Processes != 0 {

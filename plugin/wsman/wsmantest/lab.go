@@ -221,8 +221,20 @@ type LabCount struct {
 	BasicCredentials                                           int `json:"basic_credentials"`
 }
 
-// Count reads the statistics, as of the last answer.
+// Count reads the statistics, as of the last answer. The host writes them behind it: they are read until they stay.
 func (h *LabHost) Count(t *testing.T) LabCount {
+	t.Helper()
+	for last := h.count(t); ; {
+		<-time.After(100 * time.Millisecond)
+		next := h.count(t)
+		if next == last {
+			return next
+		}
+		last = next
+	}
+}
+
+func (h *LabHost) count(t *testing.T) LabCount {
 	t.Helper()
 	b, err := os.ReadFile(h.stats)
 	if err != nil {
