@@ -28,21 +28,12 @@ func demanding(t *testing.T, service wsmantest.Service, shown tls.Certificate, b
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer connection.Close()
-				logon := service.Logon(bound)
-				for more := true; more; {
-					more = stepBind(connection, logon)
-				}
-			}()
+	go accept(listener, func(connection net.Conn) {
+		logon := service.Logon(bound)
+		for more := true; more; {
+			more = stepBind(connection, logon)
 		}
-	}()
+	})
 	_, port, _ = net.SplitHostPort(listener.Addr().String())
 	return port
 }
@@ -64,16 +55,9 @@ func stepBind(connection net.Conn, logon *wsmantest.Logon) bool {
 	case done:
 		code = ldap.LDAPResultSuccess
 	}
-	answer := ber.Encode(ber.ClassApplication, ber.TypeConstructed, ldap.ApplicationBindResponse, nil, "")
-	answer.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagEnumerated, code, ""))
-	answer.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, "", ""))
-	answer.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, text, ""))
+	answer := resultPacket(ldap.ApplicationBindResponse, refusal{uint16(code), text})
 	answer.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 7, string(reply), ""))
-	envelope := ber.NewSequence("")
-	envelope.AppendChild(request.Children[0])
-	envelope.AppendChild(answer)
-	_, err = connection.Write(envelope.Bytes())
-	return err == nil && code == ldap.LDAPResultSaslBindInProgress
+	return sendLDAP(connection, request.Children[0].Value.(int64), answer) && code == ldap.LDAPResultSaslBindInProgress
 }
 
 // TestLogonIsBound has the program log on at a domain controller that demands

@@ -62,21 +62,23 @@ var strangers = []struct {
 	})},
 	{"Active Directory", false, directoryWith(func(map[string]entry, string) {})},
 	{"an AuthConfig that is none", false, directoryWith(func(e map[string]entry, text string) {
-		e["msExchAuthAuthConfig"].attributes["msExchAuthCertificateThumbprint"] = "0:" + text
+		e["msExchAuthAuthConfig"].attributes["msExchAuthCertificateThumbprint"] = []string{"0:" + text}
 	})},
 	{"a directory with nothing in it", false, directoryWith(func(e map[string]entry, _ string) {
 		delete(e, "msExchAuthAuthConfig")
 		delete(e, "msExchExchangeServer")
 	})},
 	{"a refusal of Active Directory", true, func(t *testing.T, say says) invocation {
-		return directoryOf(t, func(string) (entry, *refusal) { return entry{}, &refusal{ldap.LDAPResultInvalidCredentials, say()} })
+		return directoryOf(t, func(string, string) ([]entry, *refusal) {
+			return nil, &refusal{ldap.LDAPResultInvalidCredentials, say()}
+		})
 	}},
 	{"an error of Active Directory", true, func(t *testing.T, say says) invocation {
-		return directoryOf(t, func(request string) (entry, *refusal) {
+		return directoryOf(t, func(request, _ string) ([]entry, *refusal) {
 			if request == "bind" {
-				return entry{}, nil
+				return nil, nil
 			}
-			return entry{}, &refusal{ldap.LDAPResultUnwillingToPerform, say()}
+			return nil, &refusal{ldap.LDAPResultUnwillingToPerform, say()}
 		})
 	}},
 	{"a metadata document", true, publishing(func(w http.ResponseWriter, text string) {
@@ -154,20 +156,36 @@ func errorRecord(t *testing.T, text string) string {
 func directoryWith(change func(entries map[string]entry, text string)) func(*testing.T, says) invocation {
 	const configuration = "CN=Configuration,DC=contoso,DC=com"
 	return func(t *testing.T, say says) invocation {
-		return directoryOf(t, func(request string) (entry, *refusal) {
+		return directoryOf(t, func(request, _ string) ([]entry, *refusal) {
 			text := say()
 			name := ldap.EscapeDN(text)
 			entries := map[string]entry{
-				"*":                           {"", map[string]string{"configurationNamingContext": configuration, "dnsHostName": text}},
-				"msExchOrganizationContainer": {"CN=" + text + ",CN=Microsoft Exchange,CN=Services," + configuration, map[string]string{"cn": text, "objectGUID": text}},
-				"msExchAuthAuthConfig": {"CN=Auth Configuration", map[string]string{"cn": text, "msExchAuthCertificateThumbprint": "0:" + strings.Repeat("AB", 20),
-					"msExchAuthApplicationIdentifier": text, "msExchAuthRealm": text}},
-				"msExchExchangeServer": {"CN=" + name + ",CN=Servers,CN=x", map[string]string{"cn": text, "networkAddress": "ncacn_ip_tcp:" + text, "serialNumber": text,
-					"msExchCurrentServerRoles": text, "msExchServerSite": "CN=" + name + ",CN=Sites", "msExchServerInternalTLSCert": text}},
+				"*":                           {"", map[string][]string{"configurationNamingContext": {configuration}, "dnsHostName": {text}}},
+				"msExchOrganizationContainer": {"CN=" + text + ",CN=Microsoft Exchange,CN=Services," + configuration, map[string][]string{"cn": {text}, "objectGUID": {text}}},
+				"msExchAuthAuthConfig": {"CN=Auth Configuration", map[string][]string{"cn": {text}, "msExchAuthCertificateThumbprint": {"0:" + strings.Repeat("AB", 20)},
+					"msExchAuthApplicationIdentifier": {text}, "msExchAuthRealm": {text}}},
+				"msExchExchangeServer": {"CN=" + name + ",CN=Servers,CN=x", map[string][]string{"cn": {text}, "networkAddress": {"ncacn_ip_tcp:" + text}, "serialNumber": {text},
+					"msExchCurrentServerRoles": {text}, "msExchServerSite": {"CN=" + name + ",CN=Sites"}, "msExchServerInternalTLSCert": {text}}},
 			}
 			change(entries, text)
-			return entries[request], nil
+			if e, is := entries[request]; is {
+				return []entry{e}, nil
+			}
+			return nil, nil
 		})
+	}
+}
+
+// directoryOf is a domain controller that lets everybody in.
+func directoryOf(t *testing.T, c controller) invocation {
+	t.Helper()
+	stage := onStage{t}
+	certificate := peer(stage, time.Hour, "localhost")
+	listener := tls.NewListener(loopback(t, "127.0.0.1:0"), &tls.Config{Certificates: []tls.Certificate{certificate}})
+	go accept(listener, c.serve)
+	return invocation{
+		args: []string{"--ldap", "ldaps://localhost:" + portOf(listener.Addr().String()), "--auth", "basic", "--username", "monitor", "--ca-file", caFile(stage, "ca.pem", certificate)},
+		env:  map[string]string{passwordVariable: stallPassword},
 	}
 }
 

@@ -34,8 +34,7 @@ func loopback(t *testing.T, address string) net.Listener {
 // mute gives these answers, one to each message, and none to the next.
 func mute(t *testing.T, listener net.Listener, reached func(), answers ...[]byte) (address string) {
 	t.Helper()
-	talk := func(connection net.Conn) {
-		defer connection.Close()
+	go accept(listener, func(connection net.Conn) {
 		buffer := make([]byte, 64<<10)
 		for i := range len(answers) + 1 {
 			if _, err := connection.Read(buffer); err != nil {
@@ -47,16 +46,7 @@ func mute(t *testing.T, listener net.Listener, reached func(), answers ...[]byte
 		}
 		reached()
 		_, _ = io.Copy(io.Discard, connection)
-	}
-	go func() {
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go talk(connection)
-		}
-	}()
+	})
 	return listener.Addr().String()
 }
 

@@ -157,18 +157,23 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	back, err := net.Listen("tcp", net.JoinHostPort(args[0], "444"))
 	ts.Check(err)
 	ts.Defer(func() { back.Close() })
-	go func() {
-		for {
-			connection, err := back.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = connection.Read(make([]byte, 1))
-			connection.Close()
-		}
-	}()
+	go accept(back, func(connection net.Conn) { _, _ = connection.Read(make([]byte, 1)) })
 	snapshot := strings.Replace(healthy(ts), `"fqdn": "ex01.contoso.com"`, `"fqdn": "`+args[0]+`"`, 1)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(snapshot), 0o600))
+}
+
+// accept talks with everyone who connects, until the listener is closed.
+func accept(listener net.Listener, talk func(net.Conn)) {
+	for {
+		connection, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer connection.Close()
+			talk(connection)
+		}()
+	}
 }
 
 func healthy(ts *testscript.TestScript) string {

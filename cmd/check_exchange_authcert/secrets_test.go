@@ -44,18 +44,7 @@ func parrot(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				_, _ = io.Copy(conn, conn)
-			}()
-		}
-	}()
+	go accept(listener, func(connection net.Conn) { _, _ = io.Copy(connection, connection) })
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	return port
 }

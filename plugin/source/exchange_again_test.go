@@ -1,9 +1,7 @@
 package source_test
 
 import (
-	"context"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,40 +34,15 @@ func TestRemotingConnectsAgain(t *testing.T) {
 	}
 }
 
-// TestRemotingLeavesNothing cuts off every second of a hundred runs, at each step in turn.
 func TestRemotingLeavesNothing(t *testing.T) {
-	steps := []wsmantest.Step{wsmantest.StepCreate, wsmantest.StepCommand, wsmantest.StepReceive}
-	var mutex sync.Mutex
-	var cut func()
-	var at wsmantest.Step
+	c := cutter{steps: []wsmantest.Step{wsmantest.StepCreate, wsmantest.StepCommand, wsmantest.StepReceive}}
 	var e exchange
-	peer, r := endpoint(t, &e, wsmantest.Options{Interfere: func(step wsmantest.Step, _ int) *wsmantest.Interference {
-		mutex.Lock()
-		defer mutex.Unlock()
-		if step != at {
-			return nil
-		}
-		at = ""
-		cut()
-		return &wsmantest.Interference{Hang: true}
-	}})
-	for i := range 100 {
-		ctx, cancel := context.WithCancel(t.Context())
-		mutex.Lock()
-		cut, at = cancel, ""
-		if i%2 == 1 {
-			at = steps[i/2%len(steps)]
-		}
-		mutex.Unlock()
-		snap, err := r.Snapshot(ctx)
-		cancel()
-		if (err != nil || snap == nil) != (i%2 == 1) {
-			t.Fatalf("run %d: error %v", i, err)
-		}
+	peer, r := endpoint(t, &e, wsmantest.Options{Interfere: c.interfere})
+	c.runs(t, r, func(run int, at wsmantest.Step) {
 		if s := peer.Stats(); s.OpenShells != 0 {
-			t.Fatalf("run %d, cut off at %s: %+v: want no session left behind", i, steps[i/2%len(steps)], s)
+			t.Fatalf("run %d, cut off at %q: %+v: want no session left behind", run, at, s)
 		}
-	}
+	})
 	if s := peer.Stats(); s.OpenShells != 0 || s.RunningCommands != 0 {
 		t.Errorf("%+v: want no session and no command left behind", s)
 	}

@@ -42,7 +42,7 @@ func (q *inquiry) ask(ctx context.Context, waiting int, cmdlet string, parameter
 			return pipeline.Output, cmdletError(cmdlet, pipeline)
 		}
 		q.stuck = true
-		if breaks(err) {
+		if unusable(err) {
 			q.broken++
 		}
 		if !again || !worthAnother(err) {
@@ -93,8 +93,8 @@ func worthAnother(err error) bool {
 	return sessionGone(err) || errors.As(err, &failed) && failed.Reason == wsman.ReasonUnreachable && mayHaveArrived(err)
 }
 
-// breaks tells whether the connection is of no use after an error.
-func breaks(err error) bool {
+// unusable tells whether the connection is of no use after an error.
+func unusable(err error) bool {
 	var failed *wsman.Error
 	var fault *wsman.Fault
 	return errors.As(err, &failed) && !errors.As(err, &fault)

@@ -154,7 +154,7 @@ func (r *remoteShell) note(doing string, err error) {
 	if doing != "Send" {
 		return
 	}
-	if panicked || breaks(err) { // a fault says no more than that the command may have ended: its output says why
+	if panicked || unusable(err) { // a fault says no more than that the command may have ended: its output says why
 		r.unsent = err
 	}
 	close(r.sent)

@@ -237,38 +237,11 @@ func TestWinRMHangs(t *testing.T) {
 	}
 }
 
-// TestWinRMLeavesNothing cuts off every second of a hundred runs, at each step
-// in turn.
 func TestWinRMLeavesNothing(t *testing.T) {
 	var saw record
-	steps := []wsmantest.Step{wsmantest.StepCommand, wsmantest.StepSend, wsmantest.StepReceive}
-	var mutex sync.Mutex
-	var cut func()
-	var at wsmantest.Step
-	peer, w := host(t, wsman.AuthNTLM, wsmantest.Options{Run: collector(t, &saw), Interfere: func(step wsmantest.Step, _ int) *wsmantest.Interference {
-		mutex.Lock()
-		defer mutex.Unlock()
-		if step != at {
-			return nil
-		}
-		at = ""
-		cut()
-		return &wsmantest.Interference{Hang: true}
-	}})
-	for i := range 100 {
-		ctx, cancel := context.WithCancel(t.Context())
-		mutex.Lock()
-		cut, at = cancel, ""
-		if i%2 == 1 {
-			at = steps[i/2%len(steps)]
-		}
-		mutex.Unlock()
-		_, err := w.Snapshot(ctx)
-		cancel()
-		if (err != nil) != (i%2 == 1) {
-			t.Fatalf("run %d: error %v", i, err)
-		}
-	}
+	c := cutter{steps: []wsmantest.Step{wsmantest.StepCommand, wsmantest.StepSend, wsmantest.StepReceive}}
+	peer, w := host(t, wsman.AuthNTLM, wsmantest.Options{Run: collector(t, &saw), Interfere: c.interfere})
+	c.runs(t, w, func(int, wsmantest.Step) {})
 	if s := peer.Stats(); s.OpenShells != 0 || s.RunningCommands != 0 {
 		t.Errorf("%+v: want no shell and no command left behind", s)
 	}
