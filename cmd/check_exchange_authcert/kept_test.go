@@ -20,8 +20,13 @@ func keep(folder string, args []string, written ...string) error {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(folder, path)
 		}
-		saved, _ := os.ReadFile(path) // where it could be saved
-		written = append(written, string(saved))
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() { // where it could be saved; a FIFO would wait for a writer
+			saved, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			written = append(written, string(saved))
+		}
 	}
 	file, err := os.OpenFile(filepath.Join(kept, strconv.Itoa(os.Getpid())), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
