@@ -101,12 +101,12 @@ func unusable(err error) bool {
 }
 
 // share is what one of several cmdlets may take: as much as each could, or briefly where that leaves the least that the
-// others need.
+// others need, and never less than that least: of many servers nearly all are quick.
 func share(ctx context.Context, waiting int) time.Duration {
 	end, ok := ctx.Deadline()
 	if !ok {
 		return time.Hour
 	}
 	left := time.Until(end)
-	return max(left/time.Duration(waiting), min(briefly, left-least*time.Duration(waiting-1)))
+	return max(left/time.Duration(waiting), min(briefly, max(least, left-least*time.Duration(waiting-1))))
 }

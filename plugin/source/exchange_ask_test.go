@@ -19,8 +19,9 @@ func TestShare(t *testing.T) {
 		{30 * time.Second, 8, 1, briefly, 2 * time.Second},
 		{30 * time.Second, 8, 4, briefly, 2 * time.Second},
 		{30 * time.Second, 8, 7, briefly, 2 * time.Second},
-		{30 * time.Second, 16, 8, 30 * time.Second / 16, 30 * time.Second / 16},
-		{4 * time.Second, 8, 4, time.Second / 2, time.Second / 2},
+		{30 * time.Second, 16, 8, least, 14 * time.Second / 8},
+		{30 * time.Second, 60, 1, least, 28 * time.Second / 59},
+		{4 * time.Second, 8, 1, least, 2 * time.Second / 7},
 	} {
 		left, first := row.left, time.Duration(0)
 		for i := range max(row.hanging, 1) {

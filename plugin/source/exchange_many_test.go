@@ -118,3 +118,41 @@ func TestRemotingAllFail(t *testing.T) {
 		}
 	}
 }
+
+// TestRemotingManyAnswer has more servers than there are seconds, each of whose answers comes in several: all are read.
+func TestRemotingManyAnswer(t *testing.T) {
+	t.Parallel()
+	peer, r := endpoint(t, manyServers(60, 0, wsmantest.CmdletResult{}), wsmantest.Options{Chunk: 400})
+	ctx, cancel := context.WithTimeout(t.Context(), 32*time.Second)
+	defer cancel()
+	snap, err := r.Snapshot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantServers(t, snap, 60, 0, "")
+	if s := peer.Stats(); s.Signals != 0 || len(snap.Errors) != 0 {
+		t.Errorf("%+v, errors %v: want no cmdlet given up, and none", s, snap.Errors)
+	}
+}
+
+// TestRemotingStuckForGood has a cmdlet hang, and the host not end it either: the others are asked in another session.
+func TestRemotingStuckForGood(t *testing.T) {
+	for _, step := range []wsmantest.Step{wsmantest.StepSignal, wsmantest.StepDelete} {
+		t.Run(string(step), func(t *testing.T) {
+			t.Parallel()
+			_, r := endpoint(t, manyServers(6, 1, wsmantest.CmdletResult{Hang: true}), wsmantest.Options{Interfere: func(at wsmantest.Step, count int) *wsmantest.Interference {
+				if at == step && count == 1 {
+					return &wsmantest.Interference{Hang: true}
+				}
+				return nil
+			}})
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			snap, err := r.Snapshot(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantServers(t, snap, 6, 1, authcert.Timeout)
+		})
+	}
+}

@@ -214,9 +214,15 @@ const (
 )
 
 // reopen replaces a session that is stuck or lost, over the same connection unless it shall be anew, with another logon.
+// A host that does not end the old one soon is left to do it by itself, after idleTimeout.
 func (s *remoteSession) reopen(ctx context.Context, anew bool) error {
-	if err := s.end(ctx); err != nil {
-		return err
+	soon, cancel := context.WithTimeout(ctx, least)
+	defer cancel()
+	if err := s.end(soon); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		s.shell, s.running, s.asked, anew = "", nil, false, true
 	}
 	if anew {
 		conversation, err := wsman.New(s.config)
