@@ -63,6 +63,15 @@ func sameEntra(a, b *authcert.Entra) bool {
 	return a.Application == b.Application && a.Shared == b.Shared && slices.Equal(ordered(a), ordered(b))
 }
 
+// retell notes what reading something again came to, in the place of what an
+// earlier time came to.
+func retell(snap *authcert.Snapshot, subject, note string) {
+	snap.Notes = slices.DeleteFunc(snap.Notes, func(known string) bool { return strings.HasPrefix(known, subject+" was read again") })
+	if note != "" {
+		snap.Notes = append(snap.Notes, subject+" "+note)
+	}
+}
+
 func readInVain(why string) string {
 	return "was read again in vain (" + why + "): what was known before is judged"
 }

@@ -48,6 +48,7 @@ func TestReadAtLast(t *testing.T) {
 	failed := &authcert.Problem{Stage: stagePublished, Reason: authcert.Timeout}
 	snap.Servers[0].Published, snap.Servers[0].Error = &authcert.Published{Error: failed}, failed
 	snap.Errors = authcert.List[authcert.Problem]{{Stage: authcert.StageEntra, Reason: authcert.Timeout}, {Stage: "another"}}
+	snap.Notes = []string{"published metadata of ex01.contoso.com " + readInVain("x"), "what Entra ID trusts " + readAgain("y")} // of times between
 	peer, cloud := &tenant{shared: "[]"}, Clouds["public"]
 	entra := Entra{Tenant: tenantID, ClientID: clientID, Login: secretLogin(t, clientSecret), Cloud: cloud, transport: peer.start(t, cloud)}
 	front := publisher(t, peerCertificate(t, peerKey(), nil, soon(), "front"), answers(200, metadataDocument(der)))

@@ -55,9 +55,8 @@ func (e Entra) Look(ctx context.Context, snap *authcert.Snapshot) func(*authcert
 	found, err := e.read(ctx)
 	return func(snap *authcert.Snapshot) {
 		var note string
-		if snap.Entra, note = mergeEntra(snap.Entra, found, err); note != "" {
-			snap.Notes = append(snap.Notes, "what Entra ID trusts "+note)
-		}
+		snap.Entra, note = mergeEntra(snap.Entra, found, err)
+		retell(snap, "what Entra ID trusts", note)
 		snap.Errors = slices.DeleteFunc(snap.Errors, func(p authcert.Problem) bool { return p.Stage == authcert.StageEntra }) // of an earlier read
 		if err != nil {
 			snap.Errors = append(snap.Errors, *err)

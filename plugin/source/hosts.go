@@ -92,11 +92,13 @@ func (h Host) ask(ctx context.Context, tried *[]string) (*authcert.Snapshot, err
 		last := i == len(h.Ways)-1
 		snap, failed := way.ask(ctx, last)
 		switch {
-		case failed == nil && (last || tells(snap) || lacksRight(snap)):
+		case failed == nil && (tells(snap) || lacksRight(snap) || last && !tellsLess(snap, little)):
 			*tried = append(*tried, failures...)
 			return snap, nil
-		case failed == nil:
+		case failed == nil && little == nil:
 			little, decisive = snap, i
+			failed = missed(snap)
+		case failed == nil:
 			failed = missed(snap)
 		case little == nil && (err == nil || !hasReason(failed, authcert.Unsupported)):
 			err, decisive = failed, i
@@ -127,10 +129,15 @@ func (w Way) ask(ctx context.Context, last bool) (*authcert.Snapshot, error) {
 	return w.Source.Snapshot(ctx)
 }
 
-// tells whether a snapshot has what the check is about: AuthConfig, and the
-// certificates of at least one server.
+// tellsLess tells whether a snapshot lacks the AuthConfig that an earlier one has.
+func tellsLess(snap, earlier *authcert.Snapshot) bool {
+	return earlier != nil && earlier.AuthConfig != nil && snap.AuthConfig == nil
+}
+
+// tells whether a snapshot has what the check is about: AuthConfig, the list of
+// servers, and the certificates of at least one.
 func tells(snap *authcert.Snapshot) bool {
-	if snap.AuthConfig == nil {
+	if snap.AuthConfig == nil || hasStage(snap.Errors, authcert.StageServers) {
 		return false
 	}
 	for i := range snap.Servers {
@@ -144,17 +151,22 @@ func tells(snap *authcert.Snapshot) bool {
 // missed is what a snapshot that does not tell lacks.
 func missed(snap *authcert.Snapshot) error {
 	p := &authcert.Problem{Stage: "asking Exchange", Reason: authcert.Unreadable, Message: "no server's certificates could be read"}
-	if snap.AuthConfig == nil {
+	switch {
+	case snap.AuthConfig == nil:
 		p.Message = "AuthConfig could not be read"
+	case hasStage(snap.Errors, authcert.StageServers):
+		p.Message = "the list of servers could not be read"
 	}
 	return p
 }
 
 // lacksRight tells whether this account may not do what the check is about: read
-// AuthConfig, or the certificates of any server that was asked.
+// AuthConfig, the list of servers, or the certificates of any server that was
+// asked.
 func lacksRight(snap *authcert.Snapshot) bool {
 	for i := range snap.Errors {
-		if snap.Errors[i].Stage == authcert.StageAuthConfig && snap.Errors[i].Reason == authcert.AccessDenied {
+		stage := snap.Errors[i].Stage
+		if (stage == authcert.StageAuthConfig || stage == authcert.StageServers) && snap.Errors[i].Reason == authcert.AccessDenied {
 			return true
 		}
 	}

@@ -18,6 +18,8 @@ import (
 type outcome struct {
 	reason authcert.Reason // "": facts
 	little bool            // facts without any certificate
+	config bool            // and without AuthConfig
+	list   bool            // without the list of servers
 	left   *time.Duration  // takes down how much time it was given
 	asked  *[]string
 	name   string
@@ -32,6 +34,12 @@ func (o outcome) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 		return nil, &authcert.Problem{Stage: "asking", Reason: o.reason, Message: o.name + " failed"}
 	}
 	snap := &authcert.Snapshot{Origin: authcert.Origin{Host: o.name}, AuthConfig: &authcert.AuthConfig{}}
+	if o.config {
+		snap.AuthConfig = nil
+	}
+	if o.list {
+		snap.Errors = authcert.List[authcert.Problem]{{Stage: authcert.StageServers, Reason: authcert.Malformed}}
+	}
 	if !o.little {
 		snap.Servers = authcert.List[authcert.Server]{{FQDN: o.name, Certificates: authcert.List[authcert.Certificate]{{}}}}
 	}
@@ -59,6 +67,9 @@ func TestWays(t *testing.T) {
 		{"learns no certificate, and the next fails", outcome{little: true}, outcome{reason: unreachable}, "exchange winrm", "exchange", "", "ex01 via winrm: unreachable: winrm failed"},
 		{"learns no certificate, and the next is not open", outcome{little: true}, outcome{reason: unsupported}, "exchange winrm", "exchange", "", "ex01 via winrm: unsupported"},
 		{"cannot be reached, and the next is not open", outcome{reason: unreachable}, outcome{reason: unsupported}, "exchange winrm", "", unreachable, "ex01 via winrm: unsupported"},
+		{"learns no list of servers", outcome{list: true}, outcome{}, "exchange winrm", "winrm", "", "the list of servers could not be read"},
+		{"learns no list of servers, and the next neither", outcome{list: true}, outcome{list: true}, "exchange winrm", "winrm", "", "the list of servers could not be read"},
+		{"learns no certificate, and the next not even AuthConfig", outcome{little: true}, outcome{little: true, config: true}, "exchange winrm", "exchange", "", "ex01 via winrm: AuthConfig could not be read"},
 		{"neither is open", outcome{reason: unsupported}, outcome{reason: unsupported}, "exchange winrm", "", unsupported, "ex01 via winrm: unsupported"},
 		{"both fail", outcome{reason: missing}, outcome{reason: timeout}, "exchange winrm", "", timeout, "exchange failed"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,7 +61,14 @@ func (l LDAP) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 // that has no AuthConfig this one stands in. What could not be read is noted: it
 // is a second opinion and costs nothing else.
 func (l LDAP) Compare(ctx context.Context, snap *authcert.Snapshot) {
+	saved := snap.OtherAuthConfigs // with what was compared when the snapshot was saved
+	snap.OtherAuthConfigs = nil
+	snap.Errors = slices.DeleteFunc(snap.Errors, func(p authcert.Problem) bool { return p.Stage == stageCompare })
 	l.compare(ctx, snap, l.URLs)
+	if len(snap.OtherAuthConfigs) > 0 {
+		saved = slices.DeleteFunc(saved, func(c authcert.AuthConfig) bool { return c.Origin != nil && c.Origin.Kind == authcert.KindLDAP })
+	}
+	snap.OtherAuthConfigs = append(saved, snap.OtherAuthConfigs...)
 }
 
 func (l LDAP) compare(ctx context.Context, snap *authcert.Snapshot, urls []string) {

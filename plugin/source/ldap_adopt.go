@@ -66,11 +66,7 @@ func (l LDAP) adoptServers(snap, other *authcert.Snapshot) {
 		}
 		s.Origin = &other.Origin
 		if snap.Origin.Kind != authcert.KindLDAP { // else it is asked what it publishes, as the others are
-			s.Error = &authcert.Problem{
-				Stage: stageCompare, Reason: authcert.Unreadable,
-				Message: fmt.Sprintf("it is in Active Directory (%s), but not in what %s lists", other.Origin.Host, snap.Origin),
-				Hint:    fmt.Sprintf("Get-ExchangeServer %s  # if it is gone for good, an administrator removes what is left of it in Active Directory; --exclude-server leaves it out", authcert.Quote(s.FQDN)),
-			}
+			s.Error = onlyInDirectory(snap, other, s.FQDN)
 		}
 		snap.Servers = append(snap.Servers, s)
 	}
@@ -84,6 +80,20 @@ func (l LDAP) adoptServers(snap, other *authcert.Snapshot) {
 	if !slices.Contains(snap.Notes, note) {
 		snap.Notes = append(snap.Notes, note)
 	}
+}
+
+// onlyInDirectory says why a server counts as not read: the list does not have
+// it, or there is none.
+func onlyInDirectory(snap, other *authcert.Snapshot, fqdn string) *authcert.Problem {
+	for _, p := range snap.Errors {
+		if p.Stage == authcert.StageServers || p.Stage == authcert.StageSession {
+			return &authcert.Problem{Stage: stageCompare, Reason: authcert.Unreadable, Hint: p.Hint,
+				Message: fmt.Sprintf("it is in Active Directory (%s), and was not asked, for the list of servers could not be read from %s", other.Origin.Host, snap.Origin)}
+		}
+	}
+	return &authcert.Problem{Stage: stageCompare, Reason: authcert.Unreadable,
+		Message: fmt.Sprintf("it is in Active Directory (%s), but not in what %s lists", other.Origin.Host, snap.Origin),
+		Hint:    fmt.Sprintf("Get-ExchangeServer %s  # if it is gone for good, an administrator removes what is left of it in Active Directory; --exclude-server leaves it out", authcert.Quote(fqdn))}
 }
 
 // listsServers tells whether a source listed the organization's servers, or

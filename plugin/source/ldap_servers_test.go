@@ -43,7 +43,11 @@ func TestLDAPServers(t *testing.T) {
 			var added []string
 			for _, s := range snap.Servers[before:] {
 				added = append(added, s.FQDN)
-				if s.Error == nil || !strings.Contains(s.Error.Message, "in Active Directory (dc01.example.test), but not in what winrm via exchange on ex001.example.test lists") || s.Origin.Kind != authcert.KindLDAP || s.Site != "Berlin" {
+				why := "in Active Directory (dc01.example.test), but not in what winrm via exchange on ex001.example.test lists"
+				if row.errors != nil {
+					why = "in Active Directory (dc01.example.test), and was not asked, for the list of servers could not be read from winrm via exchange on ex001.example.test"
+				}
+				if s.Error == nil || !strings.Contains(s.Error.Message, why) || (row.errors != nil && s.Error.Hint != row.errors[0].Hint) || s.Origin.Kind != authcert.KindLDAP || s.Site != "Berlin" {
 					t.Errorf("%+v, error %v: want what the directory knows of it, and why it is not read", s, s.Error)
 				}
 			}
@@ -125,5 +129,33 @@ func TestLDAPConflictBeside(t *testing.T) {
 	l.Compare(t.Context(), snap)
 	if len(snap.OtherAuthConfigs) != 1 || snap.OtherAuthConfigs[0].CurrentCertificateThumbprint != nextPrint {
 		t.Errorf("others %+v, want the one that does not stand in", snap.OtherAuthConfigs)
+	}
+}
+
+// TestLDAPComparesAnew has a saved snapshot hold what another domain controller
+// said then: what this one says now stands in its place, unless it says nothing.
+func TestLDAPComparesAnew(t *testing.T) {
+	saved := func() *authcert.Snapshot {
+		return &authcert.Snapshot{Schema: authcert.Schema, AuthConfig: &authcert.AuthConfig{CurrentCertificateThumbprint: currentPrint},
+			OtherAuthConfigs: authcert.List[authcert.AuthConfig]{
+				{CurrentCertificateThumbprint: nextPrint, Origin: &authcert.Origin{Kind: authcert.KindLDAP, Host: "dc09.example.test"}}, {CurrentCertificateThumbprint: previousPrint}},
+			Errors: authcert.List[authcert.Problem]{{Stage: stageCompare, Message: "of then"}}}
+	}
+	said := func(snap *authcert.Snapshot) (all []authcert.Thumbprint) {
+		for _, c := range snap.OtherAuthConfigs {
+			all = append(all, c.CurrentCertificateThumbprint)
+		}
+		return all
+	}
+	now, l := saved(), startLDAP(t, true, contoso(1)...).source("ldaps")
+	l.Compare(t.Context(), now)
+	if diff := cmp.Diff([]authcert.Thumbprint{previousPrint, currentPrint}, said(now)); diff != "" || len(now.Errors) != 0 {
+		t.Errorf("errors %v, others (-want +got):\n%s", now.Errors, diff)
+	}
+	again := saved()
+	l.URLs = []string{nowhere(t)}
+	l.Compare(t.Context(), again)
+	if diff := cmp.Diff([]authcert.Thumbprint{nextPrint, previousPrint}, said(again)); diff != "" || len(again.Errors) != 1 || again.Errors[0].Message == "of then" {
+		t.Errorf("errors %v, others (-want +got):\n%s", again.Errors, diff)
 	}
 }

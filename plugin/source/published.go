@@ -88,9 +88,8 @@ func (c CheckPublished) Look(ctx context.Context, snap *authcert.Snapshot) func(
 // document was all that was asked for is no longer one that could not be read.
 func addPublished(snap *authcert.Snapshot, s *authcert.Server, found *authcert.Published) {
 	var note string
-	if s.Published, note = mergePublished(s.Published, found); note != "" {
-		snap.Notes = append(snap.Notes, "published metadata of "+s.FQDN+" "+note)
-	}
+	s.Published, note = mergePublished(s.Published, found)
+	retell(snap, "published metadata of "+s.FQDN, note)
 	if s.Error != nil && s.Error.Stage == stagePublished && found.Told() {
 		s.Error = nil
 	}
