@@ -1,6 +1,8 @@
 package authcert
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -122,6 +124,20 @@ type row struct {
 	absent []string
 }
 
+// judgeOnly judges facts, and sees that they are none other afterwards.
+func judgeOnly(t *testing.T, snap *Snapshot, policy Policy) Result {
+	t.Helper()
+	before, err := json.Marshal(snap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := Judge(snap, policy, now)
+	if after, err := json.Marshal(snap); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the facts were changed (%v):\n%s\n%s", err, before, after)
+	}
+	return result
+}
+
 func judgeRows(t *testing.T, rows []row) {
 	t.Helper()
 	for _, r := range rows {
@@ -134,7 +150,7 @@ func judgeRows(t *testing.T, rows []row) {
 			if r.policy != nil {
 				r.policy(&policy)
 			}
-			result := Judge(o.Snapshot, policy, now)
+			result := judgeOnly(t, o.Snapshot, policy)
 			if diff := cmp.Diff(verdicts(result.Findings), r.want); diff != "" {
 				t.Fatalf("findings (-got +want):\n%s", diff)
 			}

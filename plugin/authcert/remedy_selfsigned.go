@@ -21,16 +21,10 @@ func (f *facts) renew(s *server, cert *installed) []string {
 	if cert.expired(f.now) {
 		steps = federationAnew
 	}
-	if !s.usesElsewhere(cert.with(services)) {
+	if !s.usesBesides(cert, "SMTP", federation) {
 		return steps // the same for every server, so that it is told once
 	}
 	return slices.Concat(steps, cert.replaceOn(s, services))
-}
-
-// with is the certificate as if these services used it.
-func (cert installed) with(services Services) *installed {
-	cert.Services = services
-	return &cert
 }
 
 // Federation's certificate belongs to the organization: Exchange brings it to
@@ -88,10 +82,16 @@ const (
 	unbindBackEnd  = `$b.RemoveSslCertificate(); `
 )
 
+// misplaced tells whether a certificate serves where one of the server belongs:
+// an old Auth Certificate, or the organization's for federation.
+func (cert *installed) misplaced() bool {
+	return cert.subject == authSubject || slices.Contains(cert.Services, federation)
+}
+
 // successor is the subject of the new certificate: that of the old one, unless
-// an old Auth Certificate served where a certificate of the server belongs.
+// that is another's.
 func (cert *installed) successor(s *server) string {
-	if cert.subject == authSubject {
+	if cert.misplaced() {
 		return "CN=" + s.short
 	}
 	return cert.subject
@@ -100,7 +100,7 @@ func (cert *installed) successor(s *server) string {
 // domainNames writes the names that the new certificate should carry: those of
 // the old one, else the server's.
 func (cert *installed) domainNames(s *server) string {
-	if len(cert.DNSNames) > 0 && len(cert.DNSNames) <= mostNames {
+	if !cert.misplaced() && len(cert.DNSNames) > 0 && len(cert.DNSNames) <= mostNames {
 		return strings.Join(quoteAll(cert.DNSNames), ",")
 	}
 	return Quote(s.short) + "," + Quote(s.FQDN)

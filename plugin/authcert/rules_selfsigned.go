@@ -33,11 +33,16 @@ func (f *facts) leftover(cert *x509Cert) bool {
 // usesElsewhere tells whether the transport, the Back End site or a service
 // uses a certificate. SMTP in the list of services says nothing: every Auth
 // Certificate has it.
-func (s *server) usesElsewhere(cert *installed) bool {
+func (s *server) usesElsewhere(cert *installed) bool { return s.usesBesides(cert, "SMTP") }
+
+// usesBesides tells the same of services other than these.
+func (s *server) usesBesides(cert *installed, these ...string) bool {
 	if s.InternalTransportCertificateThumbprint == cert.thumbprint || s.servesBackEnd(cert.thumbprint) {
 		return true
 	}
-	return slices.ContainsFunc(cert.Services, func(service string) bool { return !strings.EqualFold(service, "SMTP") })
+	return slices.ContainsFunc(cert.Services, func(service string) bool {
+		return !slices.ContainsFunc(these, func(one string) bool { return strings.EqualFold(service, one) })
+	})
 }
 
 func (s *server) servesBackEnd(thumbprint Thumbprint) bool {

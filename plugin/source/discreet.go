@@ -55,7 +55,7 @@ func (d Discreet) Snapshot(ctx context.Context) (*authcert.Snapshot, error) {
 func hideIn(v reflect.Value, forms, inProblems []string) {
 	switch {
 	case v.Type() == reflect.TypeFor[authcert.DER](), v.Type() == reflect.TypeFor[authcert.Thumbprint](), v.Type() == reflect.TypeFor[authcert.Instant]():
-	case v.Kind() == reflect.String:
+	case v.Kind() == reflect.String && !slices.Contains(ownWords, v.String()):
 		v.SetString(hidden(v.String(), forms))
 	case v.Kind() == reflect.Pointer && !v.IsNil():
 		hideIn(v.Elem(), forms, inProblems)
@@ -71,6 +71,15 @@ func hideIn(v reflect.Value, forms, inProblems []string) {
 			hideIn(v.Field(i), forms, inProblems)
 		}
 	}
+}
+
+// ownWords are this program's, which rules and readers look for: a secret that
+// is one of them, or a part of one, gives nothing away there.
+var ownWords = []string{
+	string(authcert.Unreachable), string(authcert.Timeout), string(authcert.AccessDenied), string(authcert.NotFound),
+	string(authcert.Malformed), string(authcert.Unsupported), string(authcert.Throttled), string(authcert.Unreadable),
+	authcert.StageSession, authcert.StageAuthConfig, authcert.StageEffectiveDate, authcert.StageServers, authcert.StageCertificate, authcert.StageEntra,
+	authcert.KindPublished, authcert.KindLDAP, "exchange", "winrm", "powershell", "clixml", "store", "tls",
 }
 
 // shortest is the length of a secret, or of its beginning, from which on it is

@@ -87,10 +87,10 @@ func TestDiscreetFacts(t *testing.T) {
 				{RawData: authcert.DER("DER of " + hostPassword), FriendlyName: said, Services: authcert.Services{"IIS", said}},
 			}}},
 			Entra:  &authcert.Entra{Application: said},
-			Errors: authcert.List[authcert.Problem]{{Reason: authcert.Reason(said), Hint: said}},
+			Errors: authcert.List[authcert.Problem]{{Reason: authcert.Reason(said), Hint: said}, {Stage: authcert.StageServers, Reason: authcert.Timeout}},
 		}
 	}
-	d := Discreet{Accounts: []Credentials{NewCredentials("x", "", hostPassword), NewCredentials("y", "", "mailbox")}, Login: secretLogin(t, "Geheim-Client"), Source: said{snap: facts(hostPassword)}}
+	d := Discreet{Accounts: []Credentials{NewCredentials("x", "", hostPassword), NewCredentials("y", "", "mailbox"), NewCredentials("z", "", "time"), NewCredentials("z", "", "exchange")}, Login: secretLogin(t, "Geheim-Client"), Source: said{snap: facts(hostPassword)}}
 	got, err := d.Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)

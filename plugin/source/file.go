@@ -15,7 +15,7 @@ import (
 
 // The largest inputs that are read, in bytes: a thousand servers with ten
 // certificates each are half of maxSnapshot, in UTF-16 nearly all of it, and 370
-// servers of Get-ExchangeServer two thirds of maxFile. How large a file is, it
+// servers of Get-ExchangeServer two thirds of maxFile, in UTF-16 more than it. How large a file is, it
 // tells before it is read; a stream does not, and what is read of it in vain
 // takes memory.
 const (
